@@ -1,0 +1,121 @@
+package policy
+
+// Scope says to whom the rows of a table belong.
+type Scope uint8
+
+// The scopes. The zero value is ScopeDenied: what the policy does not name is refused.
+const (
+	ScopeDenied Scope = iota // no access
+	ScopeTenant              // each row carries the tenant column
+	ScopeGlobal              // shared reference data, read-only to tenants unless a role may write it
+)
+
+// String returns the scope's name in policy.yaml.
+func (s Scope) String() string {
+	switch s {
+	case ScopeDenied:
+		return "denied"
+	case ScopeTenant:
+		return "tenant"
+	case ScopeGlobal:
+		return "global"
+	}
+	return "invalid"
+}
+
+// ColumnType is a type that a tenant column may have.
+type ColumnType uint8
+
+// The tenant column types. TypeAny is "whatever the catalog says", resolved when the policy is bound.
+const (
+	TypeAny ColumnType = iota
+	TypeText
+	TypeVarchar
+	TypeUUID
+	TypeInt4
+	TypeInt8
+	TypeNumeric
+)
+
+// String returns the type's name in policy.yaml.
+func (t ColumnType) String() string {
+	switch t {
+	case TypeAny:
+		return "any"
+	case TypeText:
+		return "text"
+	case TypeVarchar:
+		return "varchar"
+	case TypeUUID:
+		return "uuid"
+	case TypeInt4:
+		return "int4"
+	case TypeInt8:
+		return "int8"
+	case TypeNumeric:
+		return "numeric"
+	}
+	return "invalid"
+}
+
+// ParamOID is the type that the tenant parameter is declared with, such that `column = $n` needs no cast around the column
+// and can use its index: varchar compares as text (Postgres manual, "Operator Type Resolution").
+func (t ColumnType) ParamOID() uint32 {
+	switch t {
+	case TypeText, TypeVarchar:
+		return 25
+	case TypeUUID:
+		return 2950
+	case TypeInt4:
+		return 23
+	case TypeInt8:
+		return 20
+	case TypeNumeric:
+		return 1700
+	}
+	return 0
+}
+
+// Policy is a parsed policy.yaml, not yet checked against a catalog. It is immutable.
+type Policy struct {
+	// Column and Type are the defaults for tables of scope tenant.
+	Column string
+	Type   ColumnType
+	// Tables are tried in order of written rules; the first whose pattern matches decides.
+	Tables []TableRule
+	// Functions are the user's functions that tenants may call.
+	Functions []FunctionRule
+	// Roles by name.
+	Roles map[string]*Role
+}
+
+// TableRule gives the relations that Match names a scope.
+type TableRule struct {
+	Match  Pattern
+	Scope  Scope
+	Column string     // tenant column; empty: the policy's default
+	Type   ColumnType // TypeAny: the policy's default
+}
+
+// FunctionRule vouches for one function of the user's, all overloads or one.
+type FunctionRule struct {
+	Schema, Name string
+	// Args are the type names of one overload as written, nil for every overload.
+	Args []string
+	// Why is the DBA's reason, shown by `pgcordon check`.
+	Why string
+}
+
+// Role says what a user with it may do beyond, or short of, an ordinary tenant user.
+type Role struct {
+	Name string
+	// ReadOnly refuses every statement that writes.
+	ReadOnly bool
+	// WriteGlobal lets the role write tables of scope global.
+	WriteGlobal bool
+	// ActFor names the tenants for which a user of this role, having no tenant of its own, may act.
+	// It chooses one at login, by the startup option pgcordon.tenant.
+	ActFor []TenantID
+	// Functions are allowed to this role in addition to Policy.Functions.
+	Functions []FunctionRule
+}
