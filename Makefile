@@ -1,0 +1,54 @@
+# Everything runs from the top of the checkout. Needs Go, git and make; scripts/setup installs the rest on Debian.
+SHELL    := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Where make test leaves its counts; .ci/run names a file here.
+COUNTS   ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+# How many statements the two-world test runs; 0 keeps the test's own number.
+N        ?= 100000
+# Which packages race covers.
+RACE     ?= ./...
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := build
+.PHONY: demo test race lint fuzz bench build isolation setup
+
+# build: the program, bin/pgcordon
+build:
+	@scripts/setup --demo
+	go build -o bin/pgcordon ./cmd/pgcordon
+
+# demo: a tour through the proxy against a throwaway Postgres
+demo: build
+	bin/pgcordon demo $(DEMOFLAGS)
+
+setup:
+	@scripts/setup
+
+# test: everything that must hold
+test: setup lint
+	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)"
+
+# race: the tests under the race detector
+race: setup
+	go test -race -json -timeout 30m $(TESTFLAGS) $(RACE) | go run ./scripts/testsummary -counts "$(COUNTS)"
+
+lint: setup
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+# fuzz: each fuzz target for FUZZTIME, one after the other
+fuzz: setup
+	scripts/fuzz "$(FUZZTIME)" "$(COUNTS)"
+
+# isolation: the two-world test with N statements, as make isolation N=1000000
+isolation: setup
+	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 ./test/isolation/...
+
+# bench: direct, PgBouncer and pgcordon in turn
+bench: setup build
+	scripts/bench
