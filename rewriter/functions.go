@@ -1,0 +1,205 @@
+package rewriter
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// The tables of built-in functions, operators and types are generated out of pg_catalog by
+// rewriter/internal/genfunctions, which also says what "harmless" means. What is not in them is denied.
+var (
+	//go:embed functions.tsv
+	functionsText string
+	//go:embed operators.tsv
+	operatorsText string
+	//go:embed types.tsv
+	typesText string
+)
+
+type builtinOverload struct {
+	min, max int // max -1: variadic
+	allowed  bool
+	harmless bool
+	reason   string
+}
+
+// takes says whether a call with n arguments can mean this overload.
+func (o builtinOverload) takes(n int) bool { return n >= o.min && (o.max < 0 || n <= o.max) }
+
+type builtinOperator struct {
+	prefix, binary     bool // some allowed implementation of this form exists
+	unharmless         bool // some allowed implementation on plain types is not harmless
+	plainBinaryPresent bool
+}
+
+type builtinType struct {
+	name           string
+	oid            uint32
+	allowed, plain bool
+}
+
+type builtinTables struct {
+	functions  map[string][]builtinOverload
+	operators  map[string]builtinOperator
+	types      map[string]*builtinType
+	typesByOID map[uint32]*builtinType
+}
+
+// builtins parses the tables once, at first use.
+var builtins = sync.OnceValue(func() *builtinTables {
+	t := &builtinTables{
+		functions:  make(map[string][]builtinOverload, 2600),
+		operators:  make(map[string]builtinOperator, 100),
+		types:      make(map[string]*builtinType, 200),
+		typesByOID: make(map[uint32]*builtinType, 200),
+	}
+	eachRow(functionsText, 10, t.addFunction)
+	eachRow(operatorsText, 7, t.addOperator)
+	eachRow(typesText, 4, t.addType)
+	return t
+})
+
+// eachRow calls add with the cells of each line that is not a comment. A line of another shape is a fault of the build.
+func eachRow(text string, cells int, add func([]string)) {
+	for line := range strings.Lines(text) {
+		if line[0] == '#' {
+			continue
+		}
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(row) != cells {
+			panic("rewriter: malformed built-in table: " + line)
+		}
+		add(row)
+	}
+}
+
+func (t *builtinTables) addFunction(row []string) {
+	o := builtinOverload{min: mustInt(row[3]), max: mustInt(row[4]), allowed: row[7] == "allow", harmless: row[8] == "t", reason: row[9]}
+	t.functions[row[0]] = append(t.functions[row[0]], o)
+}
+
+func (t *builtinTables) addOperator(row []string) {
+	o := t.operators[row[0]]
+	if row[4] == "allow" {
+		o.prefix = o.prefix || row[1] == ""
+		o.binary = o.binary || row[1] != ""
+		plain, harmless := row[5] == "t", row[6] == "t"
+		o.unharmless = o.unharmless || plain && !harmless
+		o.plainBinaryPresent = o.plainBinaryPresent || plain && row[1] != ""
+	}
+	t.operators[row[0]] = o
+}
+
+func (t *builtinTables) addType(row []string) {
+	y := &builtinType{name: row[0], oid: uint32(mustInt(row[1])), allowed: row[2] == "allow", plain: row[3] == "t"}
+	t.types[y.name] = y
+	t.typesByOID[y.oid] = y
+}
+
+func mustInt(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic("rewriter: malformed built-in table: " + err.Error())
+	}
+	return n
+}
+
+// onlyForXid are calls whose denied overload takes an argument of type xid, which no expression of a client's can have: the
+// type cannot be named, nor can the system columns of that type.
+var onlyForXid = map[string]bool{"age": true}
+
+// builtinDecision says whether a client may call the function of pg_catalog by this name with nargs arguments, those of
+// WITHIN GROUP counted. Every overload that such a call could mean must be allowed; the reason of a refusal is for people.
+func builtinDecision(name string, nargs int) (allowed bool, reason string) {
+	overloads := builtins().functions[name]
+	if len(overloads) == 0 {
+		return false, "not a known built-in function"
+	}
+	denied := ""
+	for _, o := range overloads {
+		if !o.takes(nargs) {
+			continue
+		}
+		if o.allowed {
+			allowed = true
+		} else if denied == "" || !onlyForXid[name] {
+			denied = o.reason
+		}
+	}
+	switch {
+	case denied != "" && !(allowed && onlyForXid[name]):
+		return false, denied
+	case !allowed:
+		if r := overloads[0]; !r.allowed {
+			return false, r.reason
+		}
+		return false, "no built-in function of this name takes that many arguments"
+	}
+	return true, ""
+}
+
+// builtinAllowed says whether every overload of the name in pg_catalog may be called, whatever its arguments.
+func builtinAllowed(name string) bool {
+	overloads := builtins().functions[name]
+	for _, o := range overloads {
+		if !o.allowed {
+			return false
+		}
+	}
+	return len(overloads) > 0
+}
+
+// builtinExists says whether pg_catalog has a function of this name, allowed or not.
+func builtinExists(name string) bool { return len(builtins().functions[name]) > 0 }
+
+// harmlessFunction says whether every allowed built-in function that such a call could mean may run on another
+// tenant's row unnoticed. Whether the call is allowed at all is builtinDecision's to say.
+// As with operators, the arguments must be of types for which harmlessType holds.
+func harmlessFunction(name string, nargs int) bool {
+	found := false
+	for _, o := range builtins().functions[name] {
+		if o.takes(nargs) && o.allowed {
+			if !o.harmless {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// operatorAllowed says whether pg_catalog has a usable operator of this name and form.
+func operatorAllowed(name string, prefix bool) bool {
+	o := builtins().operators[name]
+	return prefix && o.prefix || !prefix && o.binary
+}
+
+// harmlessOperator says whether the binary operator of pg_catalog may run on another tenant's row unnoticed, whatever it compares,
+// so long as harmlessType holds for its operands.
+// LIKE and its kin are not; with a constant pattern see harmlessLikePattern.
+func harmlessOperator(name string) bool {
+	o := builtins().operators[name]
+	return o.plainBinaryPresent && !o.unharmless
+}
+
+// harmlessType says whether the verdicts of harmlessOperator and harmlessFunction hold for values of the built-in type with this
+// oid. Enums of the user's are as good; domains are as good as their base; other types of the user's are not.
+func harmlessType(oid uint32) bool {
+	y := builtins().typesByOID[oid]
+	return y != nil && y.plain
+}
+
+// builtinTypeAllowed says whether a client may name this type of pg_catalog (pg_type.typname), as in a cast.
+func builtinTypeAllowed(name string) bool {
+	y := builtins().types[name]
+	return y != nil && y.allowed
+}
+
+// harmlessLikePattern says whether `x LIKE 'pattern'` (NOT LIKE, ILIKE, text or bytea) with this constant and the default escape cannot
+// fail: a pattern that ends inside an escape is an error only for values that match so far.
+func harmlessLikePattern(pattern string) bool {
+	trailing := len(pattern) - len(strings.TrimRight(pattern, `\`))
+	return trailing%2 == 0
+}
