@@ -45,6 +45,7 @@ type Relation struct {
 	Schema, Name string
 	Kind         RelationKind
 	Owner        string
+	Extension    string   // owning extension, empty for none
 	Columns      []Column // in attnum order, without dropped ones
 	// PrimaryKey lists the key's column names; nil for none.
 	PrimaryKey []string

@@ -1,0 +1,37 @@
+package policy
+
+// File is policy.yaml as it is written. The tags and doc texts are also what its JSON Schema and its reference are made of.
+type File struct {
+	Tenant    TenantEntry          `yaml:"tenant" require:"true" doc:"How tenant tables name their tenant, unless a rule says otherwise."`
+	Tables    []TableEntry         `yaml:"tables" doc:"Rules in order; the first whose pattern matches a relation decides. A relation that no rule matches is denied."`
+	Functions []FunctionEntry      `yaml:"functions" doc:"Functions of yours that every tenant may call. One that is not named is refused."`
+	Roles     map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
+}
+
+// TenantEntry is the key tenant.
+type TenantEntry struct {
+	Column string `yaml:"column" require:"true" doc:"Name of the tenant column."`
+	Type   string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric,any" default:"any" doc:"Its type. A table whose column has another type is denied. any: each table's own, out of these."`
+}
+
+// TableEntry is one element of the key tables.
+type TableEntry struct {
+	Match  string `yaml:"match" require:"true" doc:"Relations by schema.name: tables, views, materialized views, foreign tables, partitions and sequences, each by its own name. A * stands for any run of characters, a part in double quotes is taken as it stands; case matters. The schemas of Postgres itself are never matched."`
+	Scope  string `yaml:"scope" require:"true" enum:"tenant,global,denied" doc:"tenant: rows carry the tenant column. global: the same rows for everybody, read-only unless a role has write_global. denied: refused."`
+	Column string `yaml:"column" doc:"Tenant column of these tables; default: tenant.column. Only with scope tenant."`
+	Type   string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric" doc:"Its type; default: tenant.type. Only with scope tenant."`
+}
+
+// FunctionEntry is one element of a key functions.
+type FunctionEntry struct {
+	Name string `yaml:"name" require:"true" doc:"schema.name for every overload, or schema.name(type, ...) for one."`
+	Why  string `yaml:"why" require:"true" doc:"Why it cannot reach another tenant's rows; shown by pgcordon check."`
+}
+
+// RoleEntry is one value of the key roles.
+type RoleEntry struct {
+	Access      string          `yaml:"access" enum:"read_only,read_write" default:"read_write" doc:"read_only refuses every statement that writes."`
+	ActFor      []string        `yaml:"act_for" doc:"Tenants that a user of this role, having no tenant of its own, may act for. It chooses one at login by the startup option pgcordon.tenant."`
+	WriteGlobal bool            `yaml:"write_global" default:"false" doc:"Allows writing to tables of scope global."`
+	Functions   []FunctionEntry `yaml:"functions" doc:"Functions that this role may call in addition."`
+}
