@@ -13,7 +13,8 @@ type Observer interface {
 	Session(SessionEvent)
 	// Decided is called once per client text, after planning and before any byte of it goes upstream.
 	Decided(Decision)
-	// Finished is called once per statement execution when its last answer was handed to the client's socket.
+	// Finished is called once per statement execution when its last answer was handed to the client's socket, and for
+	// a statement that a limit refused before it was planned. Not for a denial: Decided has told that.
 	Finished(Outcome)
 }
 
@@ -34,6 +35,7 @@ type SessionEvent struct {
 	Identity policy.Identity
 	Remote   string
 	SQLState string        // why it was refused or closed; empty for an orderly end
+	Limit    string        // the tenant's limit that refused it: limit.Connections; empty for none
 	Elapsed  time.Duration // since accept
 }
 
@@ -54,6 +56,6 @@ type Outcome struct {
 	Rows     int64          // rows sent to the client
 	Bytes    int64          // bytes sent to the client
 	SQLState string         // of the error the client got; empty for success
-	Limit    string         // which limit cut it: "rows", "statement_timeout", "rate", ...; empty for none
+	Limit    string         // which limit refused or cut it, by its name in package limit; empty for none
 	Elapsed  time.Duration  // from the client's message to the last byte of its answer
 }
