@@ -1,0 +1,75 @@
+package pgwire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// Field codes of ErrorResponse and NoticeResponse (Postgres manual, "Error and Notice Message Fields").
+const (
+	FieldSeverity      = 'S'
+	FieldSeverityPlain = 'V' // not translated
+	FieldCode          = 'C'
+	FieldMessage       = 'M'
+	FieldDetail        = 'D'
+	FieldHint          = 'H'
+	FieldPosition      = 'P'
+	FieldConstraint    = 'n'
+)
+
+// Fields are the fields of an ErrorResponse or NoticeResponse: the body without its header.
+type Fields []byte
+
+// each calls f for every whole field, and for the last one when the body was cut short within it, until f returns false.
+func (b Fields) each(f func(code byte, value []byte) bool) {
+	for len(b) > 1 && b[0] != 0 {
+		code := b[0]
+		value, rest, _ := bytes.Cut(b[1:], []byte{0})
+		if !f(code, value) {
+			return
+		}
+		b = Fields(rest)
+	}
+}
+
+// Get returns a field's value, empty when it is absent.
+func (b Fields) Get(code byte) string {
+	var found string
+	b.each(func(c byte, value []byte) bool {
+		if c == code {
+			found = string(value)
+			return false
+		}
+		return true
+	})
+	return found
+}
+
+// AppendFiltered appends a message of type typ with those fields whose codes are in keep.
+func (b Fields) AppendFiltered(dst []byte, typ byte, keep string) []byte {
+	start := len(dst)
+	dst = append(dst, typ, 0, 0, 0, 0)
+	b.each(func(code byte, value []byte) bool {
+		if bytes.IndexByte([]byte(keep), code) >= 0 {
+			dst = append(dst, code)
+			dst = append(dst, validPrefix(value)...)
+			dst = append(dst, 0)
+		}
+		return true
+	})
+	dst = append(dst, 0)
+	binary.BigEndian.PutUint32(dst[start+1:], uint32(len(dst)-start-1))
+	return dst
+}
+
+// validPrefix drops a character that was cut at the end of value.
+func validPrefix(value []byte) []byte {
+	for i := 0; i < utf8.UTFMax && len(value) > 0; i++ {
+		if r, n := utf8.DecodeLastRune(value); r != utf8.RuneError || n != 1 {
+			break
+		}
+		value = value[:len(value)-1]
+	}
+	return value
+}
