@@ -81,12 +81,16 @@ func (d *Document) structure(n *yaml.Node, v reflect.Value) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, val := n.Content[i], n.Content[i+1]
 		if !d.key(key, seen) {
-			d.hide(val)
+			if d.opts.HideUnknown {
+				d.hide(val)
+			}
 			continue
 		}
 		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if at < 0 {
-			d.hide(val)
+			if d.opts.HideUnknown {
+				d.hide(val)
+			}
 			d.node(key, "unknown key %q%s", key.Value, suggest(key.Value, fields))
 			continue
 		}
@@ -135,7 +139,9 @@ func (d *Document) mapping(n *yaml.Node, v reflect.Value) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, val := n.Content[i], n.Content[i+1]
 		if !d.key(key, seen) {
-			d.hide(val)
+			if d.opts.HideUnknown {
+				d.hide(val)
+			}
 			continue
 		}
 		if key.Value == "" {
@@ -161,7 +167,7 @@ func (d *Document) text(n *yaml.Node, v reflect.Value, secret bool) {
 	case secret:
 		d.node(n, "%v", err)
 	default:
-		d.node(n, "%q: %v", s, err)
+		d.node(n, "%q: %v", n.Value, err)
 	}
 }
 
@@ -193,7 +199,7 @@ func (d *Document) scalar(n *yaml.Node, v reflect.Value, tag reflect.StructTag) 
 			return
 		}
 		if enum := tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), s) {
-			d.node(n, "%q: expected one of %s", s, strings.ReplaceAll(enum, ",", ", "))
+			d.node(n, "%q: expected one of %s", n.Value, strings.ReplaceAll(enum, ",", ", "))
 			return
 		}
 		v.SetString(s)
@@ -238,7 +244,7 @@ func (d *Document) duration(n *yaml.Node, v reflect.Value, tag reflect.StructTag
 	}
 	t, err := time.ParseDuration(s)
 	if err != nil {
-		d.node(n, "%q: expected %s", s, want)
+		d.node(n, "%q: expected %s", n.Value, want)
 		return
 	}
 	parse := func(s string) float64 { t, _ := time.ParseDuration(s); return float64(t) }

@@ -15,5 +15,5 @@
 // of them, and without them the cost of a file is bounded by its size, which is bounded too.
 //
 // A type that implements Secret is never shown: its text is masked in every source line that is printed, as are the values
-// of unknown keys, which may be misspelt secrets.
+// of unknown keys when Options.HideUnknown is set.
 package yamlpos

@@ -25,6 +25,8 @@ type Secret interface{ IsSecret() }
 type Options struct {
 	// Env looks up what ${NAME} stands for in string values; nil leaves ${NAME} as it is.
 	Env func(name string) (value string, ok bool)
+	// HideUnknown masks the values of unknown keys, for files that hold secrets: the key may be a misspelt secret's.
+	HideUnknown bool
 }
 
 // Path leads to a value: strings are keys, ints are positions in a list.
