@@ -1,0 +1,227 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/limit"
+)
+
+const (
+	verifier  = "SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0c2FsdA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	goodRules = "tenant: {column: tenant_id}\nroles:\n  support: {act_for: [acme, globex]}\n  reader: {access: read_only}\n"
+)
+
+// files writes a configuration and what stands beside it, and returns the configuration's path.
+func files(t *testing.T, all map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, ok := all["policy.yaml"]; !ok {
+		all["policy.yaml"] = goodRules
+	}
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "pgcordon.yaml")
+}
+
+func load(t *testing.T, all map[string]string, env map[string]string) (*Config, error) {
+	t.Helper()
+	return Load(files(t, all), func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	})
+}
+
+func TestLoad(t *testing.T) {
+	c, err := load(t, map[string]string{"pgcordon.yaml": `
+listen:
+  - address: 127.0.0.1:6432
+  - {address: "unix:/tmp", port: 6432}
+upstream: {dsn: "postgres://app@${DB_HOST}:5432/shop", password_file: pw}
+policy_file: policy.yaml
+users:
+  - {name: a, tenant: acme, scram: "` + verifier + `"}
+  - {name: b, tenant: globex, role: reader, scram_file: verifier}
+  - {name: s, role: support, scram: "${SUPPORT}"}
+pool: {max_connections: 7}
+limits:
+  defaults: {connections: 50, statements_per_second: 10.5, wait: 1s}
+  tenants:
+    acme: {connections: 0, rows_per_statement: 10}
+admin: {address: 127.0.0.1:0}
+drain_timeout: 2m
+`, "pw": "s3cret\n", "verifier": verifier + "\r\n"}, map[string]string{"DB_HOST": "db.test", "SUPPORT": verifier})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Upstream.Host != "db.test" || c.Upstream.Password != "s3cret" || c.Upstream.Database != "shop" {
+		t.Errorf("upstream %s %s", c.Upstream.Host, c.Upstream.Database)
+	}
+	if c.Listen[1].String() != "/tmp/.s.PGSQL.6432" || c.Listen[0].String() != "127.0.0.1:6432" {
+		t.Errorf("%v", c.Listen)
+	}
+	if c.Users[0].Tenant.String() != "acme" || len(c.Users[2].ActFor) != 2 || c.Users[2].Tenant.IsValid() || !c.Users[1].Verifier.IsValid() {
+		t.Errorf("%v", c.Users)
+	}
+	if c.Pool != (PoolEntry{MaxConnections: 7, AcquireTimeout: 5 * time.Second}) || c.DrainTimeout != 2*time.Minute {
+		t.Errorf("%v %v", c.Pool, c.DrainTimeout)
+	}
+	want := limit.Limits{StatementsPerSecond: 10.5, Wait: time.Second, RowsPerStatement: 10}
+	if got := c.Limits.Of(c.Users[0].Tenant); got != want {
+		t.Errorf("acme's limits: %+v", got)
+	}
+	want = limit.Limits{Connections: 50, StatementsPerSecond: 10.5, Wait: time.Second}
+	if got := c.Limits.Of(c.Users[1].Tenant); got != want {
+		t.Errorf("globex's limits: %+v", got)
+	}
+	if c.Rewriter.CacheBytes != 64<<20 || c.Wire.MaxUnauthenticated != 200 || c.AdminAddress != "127.0.0.1:0" {
+		t.Errorf("%+v %+v %s", c.Rewriter, c.Wire, c.AdminAddress)
+	}
+}
+
+// Each mistake that is not one of form, at its place, and all of one file at once.
+func TestLoadErrors(t *testing.T) {
+	base := map[string]string{
+		"listen": `[{address: "127.0.0.1:6432"}]`, "upstream": `{dsn: "postgres://app:hunter2@h/shop"}`,
+		"policy_file": "policy.yaml", "users": `[{name: a, tenant: acme, scram: "` + verifier + `"}]`,
+	}
+	for name, c := range map[string]struct {
+		key, value string
+		want       []string
+	}{
+		"no listener":      {"listen", `[]`, []string{"1:9: the list is empty"}},
+		"addresses":        {"listen", `[{address: nowhere}, {address: "h:99999"}, {address: "unix:tmp"}]`, []string{`"nowhere": expected host:port`, `"h:99999"`, "absolute path"}},
+		"same address":     {"listen", `[{address: "h:1"}, {address: "h:1"}]`, []string{"h:1 stands here a second time; the first is listener 1"}},
+		"port of TCP":      {"listen", `[{address: "h:1", port: 5}]`, []string{"the port of a TCP address stands in the address"}},
+		"TLS without file": {"listen", `[{address: "h:1", tls: {cert_file: nope.crt, key_file: nope.key}}]`, []string{"nope.crt: no such file"}},
+		"TLS without key":  {"listen", `[{address: "h:1", tls: {cert_file: nope.crt}}]`, []string{`the key "key_file" is missing here`}},
+		"TLS on a socket":  {"listen", `[{address: "unix:/tmp", tls: {cert_file: a, key_file: b}}]`, []string{"a Unix socket has no TLS"}},
+		"DSN":              {"upstream", `{dsn: "postgres://u:hunter2@h:port/db"}`, []string{"this is no connection string"}},
+		"two passwords":    {"upstream", `{dsn: "postgres://u:hunter2@h/db", password_file: policy.yaml}`, []string{"dsn holds a password too"}},
+		"password file":    {"upstream", `{dsn: "postgres://u@h/db", password_file: nope}`, []string{"nope: no such file"}},
+		"policy file":      {"policy_file", "nope.yaml", []string{"1:14: reading the policy: open"}},
+		"no user":          {"users", `[]`, []string{"nobody could log in"}},
+		"same user":        {"users", `[{name: a, tenant: x, scram: "` + verifier + `"}, {name: a, tenant: y, scram: "` + verifier + `"}]`, []string{`the user "a" stands here a second time; the first is user 1`}},
+		"verifier":         {"users", `[{name: a, tenant: x, scram: "SCRAM-SHA-256$hunter2"}]`, []string{"a SCRAM verifier looks like"}},
+		"no verifier":      {"users", `[{name: a, tenant: x}]`, []string{`the user "a" has no verifier`}},
+		"two verifiers":    {"users", `[{name: a, tenant: x, scram: "` + verifier + `", scram_file: f}]`, []string{"scram is given too"}},
+		"unknown role":     {"users", `[{name: a, role: boss, scram: "` + verifier + `"}]`, []string{`the policy has no role "boss"; it has reader, support`}},
+		"no tenant":        {"users", `[{name: a, scram: "` + verifier + `"}]`, []string{"neither a tenant nor a role"}},
+		"tenant and role":  {"users", `[{name: a, tenant: x, role: support, scram: "` + verifier + `"}]`, []string{"a user of it has no tenant of its own"}},
+		"role for nobody":  {"users", `[{name: a, role: reader, scram: "` + verifier + `"}]`, []string{"acts for no tenant"}},
+		"empty tenant":     {"users", `[{name: a, tenant: "", scram: "` + verifier + `"}]`, []string{"a tenant id is 1 to 255 bytes"}},
+		"numeric tenant":   {"users", `[{name: a, tenant: 42, scram: "` + verifier + `"}]`, []string{"expected a string, found a number: put it in quotes"}},
+		"unknown tenant":   {"limits", `{tenants: {amce: {connections: 1}}}`, []string{`no user has the tenant "amce"`}},
+		"burst alone":      {"limits", `{defaults: {burst: 5}}`, []string{"burst means nothing without statements_per_second"}},
+		"wait alone":       {"limits", `{defaults: {statements_per_second: 5, wait: 1s}, tenants: {acme: {statements_per_second: 0, wait: 2s}}}`, []string{"wait means nothing without"}},
+		"negative limit":   {"limits", `{defaults: {connections: -1}}`, []string{"-1 is too small: the least is 0"}},
+		"durations":        {"drain_timeout", `-5s`, []string{"-5s is too small"}},
+		"admin":            {"admin", `{address: "9187"}`, []string{"expected host:port"}},
+		"statement bytes":  {"wire", `{max_message_bytes: 20000}`, []string{"is more than wire.max_message_bytes (20000)"}},
+		"key that is none": {"limit", `{}`, []string{`unknown key "limit": did you mean "limits"?`}},
+		"secret as a list": {"upstream", `{dsn: [hunter2]}`, []string{"expected a string, found a list"}},
+		"password in vain": {"upstream", `{dns: "postgres://u:hunter2@h/db"}`, []string{`the key "dsn" is missing`, `unknown key "dns": did you mean "dsn"?`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf("%s: %s\n", c.key, c.value)
+			for key, value := range base {
+				if key != c.key {
+					text += fmt.Sprintf("%s: %s\n", key, value)
+				}
+			}
+			_, err := load(t, map[string]string{"pgcordon.yaml": text}, nil)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("a secret is shown:\n%v", err)
+			}
+			if got := strings.Count(err.Error(), "pgcordon.yaml:"); got != len(c.want) {
+				t.Errorf("%d errors, want %d:\n%v", got, len(c.want), err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("want %q in\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// A mistake in the policy does not hide those of the configuration.
+func TestErrorsOfBothFiles(t *testing.T) {
+	_, err := load(t, map[string]string{
+		"pgcordon.yaml": "listen: []\npolicy_file: policy.yaml\nupstream: {dsn: x}\nusers: [{nam: a}]\n",
+		"policy.yaml":   "tenant: {colum: a}\n",
+	}, nil)
+	if err == nil || !strings.Contains(err.Error(), `"nam"`) || !strings.Contains(err.Error(), `"colum"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSecretIsNeverPrinted(t *testing.T) {
+	s := newSecret("hunter2")
+	e := UpstreamEntry{DSN: s}
+	var out strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%X", "%t", "%p"} {
+		fmt.Fprintf(&out, verb+verb+verb, s, &s, e)
+	}
+	fmt.Fprint(&out, s, &s, s.String())
+	for _, v := range []any{s, e, &e, map[string]any{"a": s}} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(b)
+		if b, err = yaml.Marshal(v); err != nil {
+			t.Fatal(err)
+		}
+		out.Write(b)
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "s", s, "e", e)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "s", s, "e", e)
+	for _, text := range []string{"hunter2", "68756e74657232", "68756E74657232", "104 117"} {
+		if strings.Contains(out.String(), text) {
+			t.Errorf("the secret is printed:\n%s", out.String())
+		}
+	}
+	if s.Reveal() != "hunter2" || !s.IsSet() {
+		t.Error("the secret is lost")
+	}
+}
+
+func TestFits(t *testing.T) {
+	c, err := load(t, map[string]string{"pgcordon.yaml": `
+listen: [{address: "h:1"}]
+upstream: {dsn: "postgres://app@h/shop"}
+policy_file: policy.yaml
+users: [{name: a, tenant: acme, scram: "` + verifier + `"}]
+`}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.NeedsRestart(c); len(got) != 0 {
+		t.Errorf("equal configurations differ in %v", got)
+	}
+	next := *c
+	next.AdminAddress, next.Wire.MaxUnauthenticated, next.Listen = "h:2", 1, nil
+	if got := c.NeedsRestart(&next); strings.Join(got, " ") != "listen admin wire" {
+		t.Errorf("%v", got)
+	}
+	var none policy.Bound
+	if err := c.Fits(&none); err != nil {
+		t.Errorf("%v", err)
+	}
+}
