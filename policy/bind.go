@@ -30,6 +30,7 @@ type BoundTable struct {
 	Relation *catalog.Relation
 	Scope    Scope
 	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there.
+	// A view has none: it is replaced by its definition.
 	Column string
 	Type   ColumnType
 	// Rule is the pattern that decided, for people; empty when no rule names the relation.
@@ -91,6 +92,10 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	case ScopeGlobal:
 		t.Scope = ScopeGlobal
 	case ScopeTenant:
+		if r.Kind == catalog.View { // expanded by the rewriter: the tables below it carry the tenant column
+			t.Scope = ScopeTenant
+			break
+		}
 		p.bindTenantTable(t, rule)
 	case ScopeDenied:
 	}

@@ -83,7 +83,7 @@ roles:
 		problem  string
 	}{
 		{"public.orders", policy.ScopeTenant, "tenant_id", policy.TypeText, "public.*", ""},
-		{"public.seen", policy.ScopeTenant, "tenant_id", policy.TypeText, "public.*", ""},
+		{"public.seen", policy.ScopeTenant, "", policy.TypeAny, "public.*", ""},
 		{"public.parts_acme", policy.ScopeTenant, "tenant_id", policy.TypeText, "public.*", ""},
 		{"public.wrong", policy.ScopeDenied, "", policy.TypeAny, "public.*", "is of type integer, the policy says text"},
 		{"public.odd", policy.ScopeDenied, "", policy.TypeAny, "public.*", "is of type character, which cannot hold a tenant"},
