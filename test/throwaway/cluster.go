@@ -37,6 +37,7 @@ func (p *Postgres) configure(extra map[string]string) error {
 		"fsync":                   "off",
 		"full_page_writes":        "off",
 		"autovacuum":              "off",
+		"jit":                     "off",
 		"shared_buffers":          "64MB",
 		"timezone":                "UTC",
 		"log_timezone":            "UTC",

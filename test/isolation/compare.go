@@ -1,0 +1,147 @@
+package isolation
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Verdict is what comparing the two worlds' answers to a step says.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Same Verdict = iota
+	// Refused: the proxy refused by a rule what Postgres would have run.
+	Refused
+	// BothRefused: the proxy refused by a rule what Postgres refuses too.
+	BothRefused
+	// Unsure: the time ran out in one of the worlds.
+	Unsure
+	Different
+)
+
+var ruleDetail = regexp.MustCompile(`Refused by rule "([a-z-]+)"`)
+
+// refusalRule returns the rule by which the proxy refused, empty when the error is Postgres's.
+func refusalRule(err *pgconn.PgError) string {
+	if err == nil {
+		return ""
+	}
+	if m := ruleDetail.FindStringSubmatch(err.Detail); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+const stateCanceled = "57014"
+
+// compare judges the answers of the proxy and of the tenant's own world. The text says what differs.
+func compare(step *Step, proxied, own Answer) (Verdict, string) {
+	if text := leak(step.Tenant, proxied); text != "" {
+		return Different, "another tenant's marker in: " + text
+	}
+	switch {
+	case proxied.Broken != "" || own.Broken != "":
+		return Different, fmt.Sprintf("connection broken: proxy %q, own %q", proxied.Broken, own.Broken)
+	case state(proxied) == stateCanceled || state(own) == stateCanceled:
+		return Unsure, ""
+	case refusalRule(proxied.Err) != "" && own.Err != nil:
+		return BothRefused, ""
+	case refusalRule(proxied.Err) != "":
+		return Refused, ""
+	case state(proxied) != state(own):
+		return Different, fmt.Sprintf("SQLSTATE: proxy %s, own world %s", describe(proxied.Err), describe(own.Err))
+	case proxied.Err != nil && !sameMessage(proxied.Err, own.Err):
+		return Different, fmt.Sprintf("message: proxy %s, own world %s", describe(proxied.Err), describe(own.Err))
+	case proxied.Err != nil && proxied.Err.Position != 0 && proxied.Err.Position != own.Err.Position:
+		return Different, fmt.Sprintf("error position: proxy %d, own world %d", proxied.Err.Position, own.Err.Position)
+	case proxied.Status != own.Status:
+		return Different, fmt.Sprintf("transaction status: proxy %c, own world %c", proxied.Status, own.Status)
+	case !slices.Equal(proxied.Notices, own.Notices):
+		return Different, fmt.Sprintf("notices: proxy %q, own world %q", proxied.Notices, own.Notices)
+	case !slices.Equal(proxied.Params, own.Params):
+		return Different, fmt.Sprintf("parameter types: proxy %v, own world %v", proxied.Params, own.Params)
+	case len(proxied.Results) != len(own.Results):
+		return Different, fmt.Sprintf("results: proxy %d, own world %d", len(proxied.Results), len(own.Results))
+	}
+	for i := range proxied.Results {
+		if d := compareResults(step, proxied.Results[i], own.Results[i]); d != "" {
+			return Different, d
+		}
+	}
+	return Same, ""
+}
+
+func compareResults(step *Step, p, o Result) string {
+	if !slices.Equal(p.Columns, o.Columns) {
+		return fmt.Sprintf("columns: proxy %q, own world %q", p.Columns, o.Columns)
+	}
+	pr, or := p.Rows, o.Rows
+	if !step.Ordered {
+		pr, or = slices.Sorted(slices.Values(pr)), slices.Sorted(slices.Values(or))
+	}
+	if !slices.Equal(pr, or) {
+		return fmt.Sprintf("rows: %d through the proxy, %d in the own world", len(pr), len(or))
+	}
+	if p.Tag != o.Tag {
+		return fmt.Sprintf("command tag: proxy %q, own world %q", p.Tag, o.Tag)
+	}
+	return ""
+}
+
+func state(a Answer) string {
+	if a.Err == nil {
+		return ""
+	}
+	return a.Err.Code
+}
+
+func describe(e *pgconn.PgError) string {
+	if e == nil {
+		return "no error"
+	}
+	s := fmt.Sprintf("%s %q", e.Code, e.Message)
+	if e.Detail != "" {
+		s += fmt.Sprintf(" (%s)", e.Detail)
+	}
+	return s
+}
+
+// sameMessage compares error texts. Where several of the tenant's own rows raise an error, the plan decides which value the
+// message quotes, and the proxy may leave the value out; so what stands in quotes does not count in classes 22 and 23.
+func sameMessage(p, o *pgconn.PgError) bool {
+	if p.Message == o.Message {
+		return true
+	}
+	class := p.Code[:2]
+	return class == "22" || class == "23"
+}
+
+// leak returns what of the answer holds another tenant's marker.
+func leak(tenant int, a Answer) string {
+	has := func(s string) bool {
+		for t := range Tenants {
+			if t != tenant && strings.Contains(strings.ToLower(s), marker(t)) {
+				return true
+			}
+		}
+		return false
+	}
+	texts := slices.Clone(a.Notices)
+	if e := a.Err; e != nil {
+		texts = append(texts, e.Message, e.Detail, e.Hint, e.Where, e.InternalQuery, e.ConstraintName, e.ColumnName)
+	}
+	for _, r := range a.Results {
+		texts = append(append(texts, r.Columns...), r.Rows...)
+	}
+	for _, s := range texts {
+		if has(s) {
+			return s
+		}
+	}
+	return ""
+}

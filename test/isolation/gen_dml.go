@@ -1,0 +1,375 @@
+package isolation
+
+import (
+	"fmt"
+	"slices"
+
+	"pgcordon/policy"
+)
+
+// value makes an expression for a column that is written. It stays within what the column holds, so that a statement over
+// many rows does not fail on some of them only.
+func (g *generator) value(c *Column, sc *scope, depth int) *Node {
+	as := &col{name: c.Name, typ: c.Type, use: c.Use, safe: c.Safe}
+	switch {
+	case c.Use == UseTenant:
+		return n(g.constant(c.Type, g.s.IDs[g.tenants[0]]))
+	case c.Use == UsePlain && !c.NotNull && c.Type != Varchar && g.chance(50):
+		return g.bounded(c, sc, depth)
+	case !c.NotNull && g.chance(8):
+		return n("NULL")
+	case c.Use == UseParent && g.chance(20):
+		return n("NULL")
+	}
+	return n(g.likeColumn(as))
+}
+
+// bounded makes an expression over the columns in scope whose value fits the column's type and checks.
+func (g *generator) bounded(c *Column, sc *scope, depth int) *Node {
+	x := g.expr(c.Type, sc, min(depth, 1))
+	switch c.Type {
+	case Int4:
+		return n("abs(", x, ") % 50").or(n("1"))
+	case Int8:
+		return n(x, " % 1000").or(n("1"))
+	case Numeric:
+		return n(x, " % 1000").or(n("1"))
+	}
+	return x
+}
+
+// insert makes an INSERT for one tenant.
+func (g *generator) insert(depth int, with *List, returning bool) (*Node, *Table, []*col) {
+	t := pick(g, g.writable())
+	cols := g.insertColumns(t)
+	names := list(" (", ", ", ")", 1)
+	for _, c := range cols {
+		names.Items = append(names.Items, n(ident(c.Name)))
+	}
+	var rows *Node
+	switch {
+	case g.chance(25):
+		rows = g.insertSelect(cols, depth)
+	default:
+		rows = g.insertValues(cols)
+	}
+	if g.chance(6) && !slices.ContainsFunc(cols, func(c *Column) bool { return c.Use == UseTenant }) && g.inOrder(t, cols) {
+		names = list("", "", "", 0)
+	}
+	alias, target := t.Name, n(g.tableName(t))
+	if g.chance(20) {
+		alias = g.alias()
+		target = n(target, " AS ", alias)
+	}
+	src := &source{alias: alias, cols: columnsOf(t), table: t}
+	conflict := g.onConflict(t, src, cols)
+	ret, retCols := g.returning(&scope{sources: []*source{src}}, depth, returning)
+	return n(with, "INSERT INTO ", target, names, " ", rows, conflict, ret), t, retCols
+}
+
+// inOrder reports whether cols are the first columns of t in order, so that the list of names can go.
+func (g *generator) inOrder(t *Table, cols []*Column) bool {
+	for i, c := range cols {
+		if t.Columns[i] != c {
+			return false
+		}
+	}
+	return true
+}
+
+// insertColumns chooses the columns to give; the tenant column mostly is not among them.
+func (g *generator) insertColumns(t *Table) []*Column {
+	var cols []*Column
+	all := g.chance(15) // in the table's order, which allows to leave the names out
+	for _, c := range t.Columns {
+		switch {
+		case c.Generated != "":
+		case c.Use == UseTenant:
+			if g.chance(25) || all && g.chance(70) {
+				cols = append(cols, c)
+			}
+		case c.Use == UseID:
+			if c.Serial && g.chance(70) {
+				g.draws = append(g.draws, t)
+				continue
+			}
+			cols = append(cols, c)
+		case all || c.NotNull && c.Default == "" || g.chance(60):
+			cols = append(cols, c)
+		}
+	}
+	if len(cols) == 0 {
+		cols = append(cols, t.by(UseNote))
+	}
+	if !all {
+		g.Shuffle(len(cols), func(i, j int) { cols[i], cols[j] = cols[j], cols[i] })
+	}
+	return cols
+}
+
+func (g *generator) insertValues(cols []*Column) *Node {
+	rows := list("VALUES ", ", ", "", 1)
+	count := 1
+	if g.chance(35) {
+		count = 2 + g.IntN(2)
+	}
+	for range count {
+		row := list("(", ", ", ")", len(cols))
+		for _, c := range cols {
+			row.Items = append(row.Items, g.insertValue(c))
+		}
+		rows.Items = append(rows.Items, n(row))
+	}
+	return n(rows)
+}
+
+func (g *generator) insertValue(c *Column) *Node {
+	switch {
+	case c.Use == UseID && g.chance(75):
+		return n(g.constant(c.Type, g.newID()))
+	case c.Use == UseID:
+		return n(g.constant(c.Type, g.ownID()))
+	case c.Use == UseCode:
+		return n(g.constant(c.Type, fmt.Sprintf("c%d", 1+g.IntN(3*maxRows))))
+	case c.Default != "" && g.chance(15):
+		return n("DEFAULT")
+	case c.Use == UseTenant && g.chance(5):
+		g.hostile = true
+		return n(g.constant(c.Type, g.s.IDs[(g.tenants[0]+1)%Tenants]))
+	case c.Use == UseTenant && g.chance(10):
+		return n("DEFAULT")
+	}
+	return g.value(c, nil, 1)
+}
+
+// ownID returns an id of the tenant's that likely exists: ids of others cannot be told from a shared key's collisions.
+func (g *generator) ownID() string { return fmt.Sprint(firstID(g.tenants[0], g.IntN(30))) }
+
+// insertSelect takes rows from one table in the order of its key, with ids of a fresh span.
+func (g *generator) insertSelect(cols []*Column, depth int) *Node {
+	from := pick(g, g.writable())
+	src := &source{alias: g.alias(), cols: columnsOf(from), table: from}
+	sc := &scope{sources: []*source{src}}
+	targets := list("", ", ", "", len(cols))
+	span := g.idSpan()
+	for _, c := range cols {
+		var x *Node
+		same := g.columns(sc, func(o *col) bool { return o.typ == c.Type && o.use == c.Use && o.base == c })
+		switch {
+		case c.Use == UseID:
+			x = n(fmt.Sprintf("%d + %s.id %% 1000", span, src.alias))
+		case c.Use == UseCode:
+			x = n(ident(src.alias), ".code || 'x'")
+			if c.NotNull {
+				x = n("coalesce(", x, ", ", src.alias, ".id::text)")
+			}
+		case len(same) > 0 && !c.NotNull && c.Use != UseTenant && g.chance(60):
+			x = same[0].node()
+		default:
+			x = g.value(c, sc, depth)
+		}
+		targets.Items = append(targets.Items, x)
+	}
+	return n("SELECT ", targets, " FROM ", g.tableName(from), " ", src.alias, g.where(sc, min(depth, 1)), " ORDER BY ", src.alias, ".id")
+}
+
+// onConflict makes ON CONFLICT with an arbiter that holds the tenant column.
+func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
+	if !g.chance(30) {
+		return list("", "", "", 0)
+	}
+	if t.PartitionBy != "" && len(t.Unique) == 0 || len(t.Unique) == 0 {
+		return opt(" ON CONFLICT DO NOTHING")
+	}
+	arbiter := idents(pick(g, t.Unique))
+	if g.chance(30) {
+		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"), " DO NOTHING")
+	}
+	excluded := &source{alias: "excluded", cols: src.cols}
+	sc := &scope{sources: []*source{src}}
+	sets := list("", ", ", "", 1)
+	for _, c := range g.settable(t) {
+		x := g.value(c, sc, 0)
+		if slices.Contains(cols, c) && g.chance(60) {
+			x = n("excluded.", ident(c.Name))
+		}
+		sets.Items = append(sets.Items, n(ident(c.Name), " = ", x))
+	}
+	if len(sets.Items) == 0 {
+		return opt(" ON CONFLICT DO NOTHING")
+	}
+	where := list(" WHERE ", " AND ", "", 0)
+	if g.chance(30) {
+		where.Items = append(where.Items, g.simpleCond(&scope{sources: []*source{src, excluded}}, 0))
+	}
+	return opt(" ON CONFLICT (", arbiter, ") DO UPDATE SET ", sets, where)
+}
+
+// settable draws one to three columns that an UPDATE may change without touching a key.
+func (g *generator) settable(t *Table) []*Column {
+	var can []*Column
+	for _, c := range t.Columns {
+		if c.Generated == "" && c.Use != UseTenant && c.Use != UseID && c.Use != UseCode {
+			can = append(can, c)
+		}
+	}
+	g.Shuffle(len(can), func(i, j int) { can[i], can[j] = can[j], can[i] })
+	return can[:min(len(can), 1+g.IntN(3))]
+}
+
+// returning makes a RETURNING clause over the target alone.
+func (g *generator) returning(sc *scope, depth int, must bool) (*List, []*col) {
+	if !must && !g.chance(35) {
+		return list("", "", "", 0), nil
+	}
+	src := sc.sources[0]
+	if !must && g.chance(30) {
+		return opt(" RETURNING *"), nil
+	}
+	targets, cols := g.targets(sc, min(depth, 1), shape{named: true, types: []Type{Int4, Text}}, g.plainTarget)
+	if c := src.table.by(UseTenant); c != nil && g.chance(30) {
+		targets.Items = append(targets.Items, n(ident(src.alias), ".", ident(c.Name)))
+	}
+	if must {
+		return list("", "", "", 1, n(" RETURNING ", targets)), cols
+	}
+	return opt(" RETURNING ", targets), cols
+}
+
+// target draws a table for UPDATE or DELETE and prints it under an alias.
+func (g *generator) target() (*Node, *source) {
+	t := pick(g, g.writable())
+	src := &source{alias: t.Name, cols: columnsOf(t), table: t}
+	node := n(g.word("", "", "", "", "ONLY "), g.tableName(t))
+	if g.chance(60) {
+		src.alias = g.alias()
+		node = n(node, g.word(" ", " AS "), src.alias)
+	}
+	return node, src
+}
+
+// update makes an UPDATE. One with FROM joins along a key, so that no row is met twice.
+func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table, []*col) {
+	target, src := g.target()
+	own := &scope{sources: []*source{src}}
+	sc := own
+	where := list(" WHERE ", " AND ", "", 0)
+	from := list("", "", "", 0)
+	if g.chance(25) {
+		if other, on := g.keyed(src); other != nil {
+			from = list("", "", "", 1, n(" FROM ", g.tableName(other.table), " ", other.alias))
+			where.Items = append(where.Items, on)
+			where.Min = 1
+			sc = &scope{sources: []*source{src, other}}
+		}
+	}
+	if !g.chance(15) {
+		where.Items = append(where.Items, g.cond(sc, min(depth, 2)))
+	}
+	sets := list("", ", ", "", 1)
+	for _, c := range g.settable(src.table) {
+		sets.Items = append(sets.Items, n(ident(c.Name), " = ", g.value(c, sc, min(depth, 1))))
+	}
+	if g.chance(5) && len(g.tenants) == 1 {
+		id, _ := g.rowID(src)
+		where = list(" WHERE ", " AND ", "", 1, id)
+		sets.Items = append(sets.Items, n("code = ", n(g.constant(Text, fmt.Sprintf("c%d", 1+g.IntN(maxRows))))))
+	}
+	if g.chance(3) {
+		tenant := src.table.by(UseTenant)
+		g.hostile = true
+		sets.Items = append(sets.Items, n(ident(tenant.Name), " = ", n(g.constant(tenant.Type, g.s.IDs[g.IntN(Tenants)]))))
+	}
+	ret, cols := g.returning(own, depth, returning)
+	return n(with, "UPDATE ", target, " SET ", sets, from, where, ret), src.table, cols
+}
+
+// keyed finds a table whose rows a column of src identifies.
+func (g *generator) keyed(src *source) (*source, *Node) {
+	for _, c := range src.table.Columns {
+		if c.Use == UseParent {
+			other := &source{alias: g.alias(), cols: columnsOf(c.Parent), table: c.Parent}
+			return other, n(other.alias, ".id = ", ident(src.alias), ".", ident(c.Name))
+		}
+	}
+	other := pick(g, g.writable())
+	if other.PartitionBy != "" || other.Inherits != nil || other.Name == "notes" {
+		return nil, nil
+	}
+	s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
+	return s, n(s.alias, ".code = ", ident(src.alias), ".code")
+}
+
+// rowID makes a condition that at most one row of the tenant's meets.
+func (g *generator) rowID(src *source) (*Node, *col) {
+	for _, c := range src.cols {
+		if c.use == UseID {
+			return n(ref(src, c), " = ", n(g.constant(c.typ, g.someID(true)))), c
+		}
+	}
+	return n("false"), nil
+}
+
+// remove makes a DELETE.
+func (g *generator) remove(depth int, with *List, returning bool) (*Node, *Table, []*col) {
+	target, src := g.target()
+	own := &scope{sources: []*source{src}}
+	sc := own
+	using := list("", "", "", 0)
+	where := list(" WHERE ", " AND ", "", 0)
+	if g.chance(25) {
+		var candidates []*Table
+		for _, t := range g.readable() {
+			if t.Scope == policy.ScopeTenant && t != src.table {
+				candidates = append(candidates, t)
+			}
+		}
+		other := pick(g, candidates)
+		s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
+		using = list("", "", "", 1, n(" USING ", g.tableName(other), " ", s.alias))
+		where.Items = append(where.Items, g.equality([]*source{src}, []*source{s}))
+		sc = &scope{sources: []*source{src, s}}
+	}
+	if len(g.tenants) == 1 && g.chance(40) {
+		id, _ := g.rowID(src)
+		where.Items = append(where.Items, id)
+	}
+	if !g.chance(5) {
+		where.Items = append(where.Items, g.cond(sc, min(depth, 2)))
+	}
+	ret, cols := g.returning(own, depth, returning)
+	return n(with, "DELETE FROM ", target, using, where, ret), src.table, cols
+}
+
+// writingCTE makes a query over the rows that a data-modifying common table expression returns.
+func (g *generator) writingCTE(depth int) *Node {
+	makers := []func(int, *List, bool) (*Node, *Table, []*col){g.insert, g.update, g.remove}
+	none := list("", "", "", 0)
+	dml, t, cols := pick(g, makers)(depth-1, none, true)
+	name := g.alias()
+	g.ctes = append(g.ctes, &source{name: name, cols: cols})
+	with := list("WITH ", ", ", " ", 1, n(name, " AS (", dml, ")"))
+	src := &source{alias: name, cols: cols}
+	sc := &scope{sources: []*source{src}}
+	if g.chance(30) && len(cols) > 0 {
+		// A second table is written from the first one's rows; it is another one, because the order of the two is open.
+		other := pick(g, g.writable())
+		if other != t && !related(other, t) {
+			s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
+			set := g.settable(other)[0]
+			return n(with, "UPDATE ", g.tableName(other), " ", s.alias, " SET ", ident(set.Name), " = ", g.value(set, nil, 0),
+				" WHERE ", ident(s.alias), ".id IN (SELECT ", name, ".", cols[0].name, " FROM ", name, ")")
+		}
+	}
+	targets, out := g.targets(sc, 1, shape{}, g.plainTarget)
+	return n(with, "SELECT ", targets, " FROM ", name, g.where(sc, 0), g.tail(len(out), shape{}, true))
+}
+
+// related reports whether writing one table can touch the other's rows.
+func related(a, b *Table) bool {
+	parent := func(x, y *Table) bool {
+		c := x.by(UseParent)
+		return c != nil && (c.Parent == y || c.Parent.by(UseParent) != nil && c.Parent.by(UseParent).Parent == y)
+	}
+	return a.Inherits == b || b.Inherits == a || parent(a, b) || parent(b, a)
+}

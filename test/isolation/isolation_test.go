@@ -1,0 +1,5 @@
+package isolation
+
+import "time"
+
+const shrinkPatience = 20 * time.Second
