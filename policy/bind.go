@@ -29,7 +29,8 @@ type Bound struct {
 type BoundTable struct {
 	Relation *catalog.Relation
 	Scope    Scope
-	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there.
+	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there. A view needs
+	// none, because the tables in its definition are confined: they are zero when it does not show its tenant column.
 	// A view has none: it is replaced by its definition.
 	Column string
 	Type   ColumnType
@@ -54,7 +55,7 @@ func Bind(p *Policy, s *catalog.Snapshot) *Bound {
 	for oid, r := range s.ByOID {
 		t := p.bindTable(r)
 		b.tables[oid] = t
-		if t.Scope == ScopeTenant {
+		if t.Scope == ScopeTenant && t.Column != "" {
 			b.types[t.Type] = true
 		}
 	}
@@ -88,6 +89,14 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	}
 	rule := &p.Tables[i]
 	t.Rule = rule.Match.String()
+	switch r.Kind {
+	case catalog.Table, catalog.PartitionedTable, catalog.View, catalog.MaterializedView, catalog.ForeignTable:
+	default:
+		if rule.Scope != ScopeDenied {
+			t.Problem = "it has no rows that could belong to a tenant"
+		}
+		return t
+	}
 	switch rule.Scope {
 	case ScopeGlobal:
 		t.Scope = ScopeGlobal
@@ -102,10 +111,19 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	return t
 }
 
-// bindTenantTable finds the tenant column; without a usable one the table stays denied.
+// bindTenantTable finds the tenant column; without a usable one anything but a view stays denied.
 func (p *Policy) bindTenantTable(t *BoundTable, rule *TableRule) {
 	column, want := p.TenantColumn(rule)
 	c := t.Relation.Column(column)
+	if t.Relation.Kind == catalog.View {
+		t.Scope = ScopeTenant
+		if c != nil {
+			if have, ok := ColumnTypeOf(c.TypeOID); ok {
+				t.Column, t.Type = column, have
+			}
+		}
+		return
+	}
 	if c == nil {
 		t.Problem = fmt.Sprintf("it has no column %q", column)
 		return

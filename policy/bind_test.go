@@ -53,6 +53,9 @@ CREATE TABLE secrets (tenant_id text);
 CREATE TABLE parts (tenant_id text) PARTITION BY LIST (tenant_id);
 CREATE TABLE parts_acme PARTITION OF parts FOR VALUES IN ('acme');
 CREATE VIEW seen AS SELECT * FROM orders;
+CREATE VIEW totals AS SELECT count(*) FROM orders;
+CREATE MATERIALIZED VIEW kept AS SELECT count(*) FROM orders;
+CREATE SEQUENCE numbers;
 CREATE SCHEMA billing; CREATE TABLE billing.bills (org_id uuid);
 CREATE SCHEMA other; CREATE TABLE other.orders (tenant_id text);
 CREATE FUNCTION f(bigint) RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -84,6 +87,9 @@ roles:
 	}{
 		{"public.orders", policy.ScopeTenant, "tenant_id", policy.TypeText, "public.*", ""},
 		{"public.seen", policy.ScopeTenant, "", policy.TypeAny, "public.*", ""},
+		{"public.totals", policy.ScopeTenant, "", policy.TypeAny, "public.*", ""},
+		{"public.kept", policy.ScopeDenied, "", policy.TypeAny, "public.*", `no column "tenant_id"`},
+		{"public.numbers", policy.ScopeDenied, "", policy.TypeAny, "public.*", "it has no rows"},
 		{"public.parts_acme", policy.ScopeTenant, "tenant_id", policy.TypeText, "public.*", ""},
 		{"public.wrong", policy.ScopeDenied, "", policy.TypeAny, "public.*", "is of type integer, the policy says text"},
 		{"public.odd", policy.ScopeDenied, "", policy.TypeAny, "public.*", "is of type character, which cannot hold a tenant"},

@@ -16,8 +16,8 @@ type TenantEntry struct {
 
 // TableEntry is one element of the key tables.
 type TableEntry struct {
-	Match  string `yaml:"match" require:"true" doc:"Relations by schema.name: tables, views, materialized views, foreign tables, partitions and sequences, each by its own name. A * stands for any run of characters, a part in double quotes is taken as it stands; case matters. The schemas of Postgres itself are never matched."`
-	Scope  string `yaml:"scope" require:"true" enum:"tenant,global,denied" doc:"tenant: rows carry the tenant column. global: the same rows for everybody, read-only unless a role has write_global. denied: refused."`
+	Match  string `yaml:"match" require:"true" doc:"Relations by schema.name: tables, views, materialized views, foreign tables and partitions, each by its own name. A * stands for any run of characters, a part in double quotes is taken as it stands; case matters. The schemas of Postgres itself are never matched."`
+	Scope  string `yaml:"scope" require:"true" enum:"tenant,global,denied" doc:"tenant: rows carry the tenant column. global: the same rows for everybody, read-only unless a role has write_global. denied: refused. A view of scope tenant or global is expanded, and the relations in it follow their own rules."`
 	Column string `yaml:"column" doc:"Tenant column of these tables; default: tenant.column. Only with scope tenant."`
 	Type   string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric" doc:"Its type; default: tenant.type. Only with scope tenant."`
 }

@@ -1,0 +1,68 @@
+package advisor
+
+import (
+	"fmt"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// unusedRules finds rules that decide on nothing: the relation or function has gone, or its name is misspelt.
+func unusedRules(b *policy.Bound) []Finding {
+	used := make([]bool, len(b.Policy.Tables))
+	for _, r := range b.Catalog.ByOID {
+		if i := b.Policy.RuleFor(r.Schema, r.Name); i >= 0 {
+			used[i] = true
+		}
+	}
+	var out []Finding
+	for i, rule := range b.Policy.Tables {
+		if !used[i] {
+			out = append(out, Finding{Warning, "rule-unused", rule.Match.String(),
+				fmt.Sprintf("rule %d decides on no relation of the database", i+1), "correct its pattern or take it out"})
+		}
+	}
+	return append(out, unusedFunctionRules(b)...)
+}
+
+func unusedFunctionRules(b *policy.Bound) []Finding {
+	var out []Finding
+	check := func(rules []policy.FunctionRule, where string) {
+		for _, rule := range rules {
+			if len(policy.FunctionsOf(rule, b.Catalog)) == 0 {
+				out = append(out, Finding{Warning, "rule-unused", rule.String(),
+					"no function of the database has this name and these arguments" + where, "correct it or take it out"})
+			}
+		}
+	}
+	check(b.Policy.Functions, "")
+	for _, role := range sortedRoles(b.Policy) {
+		check(role.Functions, " (role "+role.Name+")")
+	}
+	return out
+}
+
+// triggersAndRules finds code that runs with a tenant's writes and that the proxy does not see.
+func triggersAndRules(b *policy.Bound) []Finding {
+	var out []Finding
+	for _, t := range Relations(b) {
+		if t.Scope == policy.ScopeDenied {
+			continue
+		}
+		for _, trigger := range t.Relation.Triggers {
+			out = append(out, Finding{Warning, "trigger", name(t.Relation),
+				fmt.Sprintf("the trigger %s runs with a tenant's writes; what it reads and writes is not confined", trigger),
+				"make sure that its function stays with the tenant of the row"})
+		}
+		for _, rule := range t.Relation.Rules {
+			severity := Warning
+			if t.Relation.Kind == catalog.View {
+				severity = Info // a view is never the target of what the proxy sends
+			}
+			out = append(out, Finding{severity, "rewrite-rule", name(t.Relation),
+				fmt.Sprintf("the rule %s rewrites statements after the proxy has; what it adds is not confined", rule),
+				"replace it by a trigger, or deny the relation"})
+		}
+	}
+	return out
+}
