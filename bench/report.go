@@ -116,10 +116,10 @@ func median(sorted []float64) float64 {
 func (c *combination) print(out io.Writer) {
 	fmt.Fprintf(out, "%s, %s, %d clients\n", c.Workload, c.Mode, c.Clients)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "target\ttps\tmin..max\tto direct\tto PgBouncer\tavg ms\tp50 ms\tp99 ms\tCPU us/tx\tto PgBouncer\tto relay\t")
+	fmt.Fprintln(w, "target               \ttps\tmin..max\tto direct\tto PgBouncer\tavg ms\tp50 ms\tp99 ms\tCPU us/tx\tto PgBouncer\tto relay\t")
 	for _, s := range c.Targets {
 		m := s.Summary
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f..%.0f\t%s\t%s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%s\t\n", s.Target, m.TPS, m.TPSMin, m.TPSMax,
+		fmt.Fprintf(w, "%-21s\t%.0f\t%.0f..%.0f\t%s\t%s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%s\t\n", s.Target, m.TPS, m.TPSMin, m.TPSMax,
 			times(m.TPSToDirect), times(m.TPSToPgBouncer), m.AverageMs, m.P50Ms, m.P99Ms,
 			number(m.ProxyCPU), times(m.CPUToPgBouncer), times(m.CPUToRelay))
 	}
