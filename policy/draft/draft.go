@@ -60,7 +60,9 @@ func userRelations(s *catalog.Snapshot) []*catalog.Relation {
 		default:
 		}
 	}
-	slices.SortFunc(out, func(a, b *catalog.Relation) int { return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b *catalog.Relation) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
@@ -124,7 +126,7 @@ func (d *drafter) withColumn(r *catalog.Relation, c *catalog.Column) rule {
 		out.why += fmt.Sprintf(", refers to %s.%s", target.Schema, target.Name)
 	}
 	if n := d.partitions(r); n > 0 {
-		out.why += fmt.Sprintf("; its %d partitions are reached through it", n)
+		out.why += fmt.Sprintf("; its partitions (%d) are reached through it", n)
 	}
 	return out
 }
