@@ -54,7 +54,7 @@ type Reload struct {
 type Server struct {
 	opts  Options
 	http  *http.Server
-	ready readiness
+	ready *readiness
 }
 
 // New returns a server that does not serve yet.
@@ -66,7 +66,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{opts: opts}
-	s.ready.probe = s.probeUpstream
+	s.ready = newReadiness(s.probeUpstream)
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 5 * time.Second,

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -13,15 +12,25 @@ const probeLife = time.Second
 // readiness remembers the last probe of the upstream server.
 type readiness struct {
 	probe func() error
-
-	mu   sync.Mutex // held while probing: who comes meanwhile takes the result
-	at   time.Time  // when the last probe ended; zero: never
-	last error
+	turn  chan struct{} // holds one token: who has it may probe, and touch what follows
+	at    time.Time     // when the last probe ended; zero: never
+	last  error
 }
 
-func (r *readiness) check() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func newReadiness(probe func() error) *readiness {
+	r := &readiness{probe: probe, turn: make(chan struct{}, 1)}
+	r.turn <- struct{}{}
+	return r
+}
+
+// check probes unless the last probe is fresh; who comes while another probes waits for that result, as long as ctx lives.
+func (r *readiness) check(ctx context.Context) error {
+	select {
+	case <-r.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { r.turn <- struct{}{} }()
 	if r.at.IsZero() || time.Since(r.at) >= probeLife {
 		r.last = r.probe()
 		r.at = time.Now()
@@ -29,13 +38,13 @@ func (r *readiness) check() error {
 	return r.last
 }
 
-func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.opts.Draining():
 		answer(w, http.StatusServiceUnavailable, "not ready: draining")
 	case !s.opts.Bound():
 		answer(w, http.StatusServiceUnavailable, "not ready: no policy is bound to the upstream's catalog")
-	case s.ready.check() != nil:
+	case s.ready.check(r.Context()) != nil:
 		answer(w, http.StatusServiceUnavailable, "not ready: the upstream server cannot be reached")
 	default:
 		answer(w, http.StatusOK, "ready")

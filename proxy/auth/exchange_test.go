@@ -81,6 +81,22 @@ func TestUserIsKnownOnlyAfterTheProof(t *testing.T) {
 	}
 }
 
+func TestLookupKnowsWhoMayLogIn(t *testing.T) {
+	d := testDirectory(t)
+	if u, ok := d.Lookup("acme_app"); !ok || u.Tenant.String() != "acme" {
+		t.Errorf("acme_app: %v, %v", u, ok)
+	}
+	if u, ok := d.Lookup("nobody"); ok || u.Name != "" {
+		t.Errorf("nobody: %v, %v", u, ok)
+	}
+	twice := NewDirectory([]User{{Name: "a", Verifier: d.users["acme_app"].Verifier}, {Name: "a", Verifier: d.users["acme_app"].Verifier}, {Name: "b"}})
+	for _, name := range []string{"a", "b"} {
+		if _, ok := twice.Lookup(name); ok {
+			t.Errorf("%s, who cannot log in, is found", name)
+		}
+	}
+}
+
 const goodFirst = "n,,n=,r=fyko+d2lbbFgONRv9qkxdawL"
 
 func TestFirstRefuses(t *testing.T) {
