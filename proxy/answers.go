@@ -1,0 +1,330 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/pgwire"
+)
+
+// What each message of the upstream's means for the expectation e that it answers; e is nil when nothing is outstanding.
+
+// looksInto reports whether a message has to be in the buffer as a whole. Rows and their descriptions may be large, and pass by their header.
+func (r *relay) looksInto(h pgwire.Header, e *expectation) bool {
+	switch h.Type {
+	case pgwire.MsgDataRow:
+		return e != nil && e.reply != nil
+	case pgwire.MsgRowDescription, pgwire.MsgNotification:
+		return false
+	}
+	return true
+}
+
+// skim handles a message that is decided by its header.
+func (r *relay) skim(h pgwire.Header, e *expectation) error {
+	if h.Type == pgwire.MsgNotification {
+		r.frame(h, false, false) // LISTEN is refused: what comes is not this client's
+		return nil
+	}
+	if e == nil {
+		return errDesync
+	}
+	passes := e.mode == forward && !r.silent
+	switch {
+	case h.Type == pgwire.MsgDataRow && (e.kind == answerQuery || e.kind == answerExecute):
+		passes = passes && r.row(e)
+	case h.Type == pgwire.MsgRowDescription && (e.kind == answerQuery || e.kind == answerDescribe):
+	default:
+		return errDesync
+	}
+	r.count(e, h.Len+pgwire.HeaderBytes, passes)
+	r.frame(h, passes, e.kind == answerDescribe)
+	return nil
+}
+
+func (r *relay) count(e *expectation, n int, passes bool) {
+	if passes && e.run != nil {
+		e.run.bytes += int64(n)
+	}
+}
+
+// row counts a row, and says whether it passes. With the first row beyond the limit the upstream is told to cancel the statement,
+// and that has been done before anything else is read: the cancellation hits this statement, or none.
+func (r *relay) row(e *expectation) bool {
+	run := e.run
+	if run.over {
+		return false
+	}
+	sent := &run.current
+	if run.portal != nil {
+		sent = &run.portal.sent
+	}
+	if max := run.permit.RowsPerStatement; max > 0 && *sent >= max {
+		run.over = true
+		r.pass()
+		if r.out.flush() == nil {
+			r.cancel()
+		}
+		return false
+	}
+	*sent++
+	run.rows++
+	return true
+}
+
+// look handles a message whose body is there; the body is valid until take.
+func (r *relay) look(typ byte, body []byte, e *expectation) error {
+	switch typ {
+	case pgwire.MsgNotice:
+		r.scratch = pgwire.Fields(body).AppendFiltered(r.scratch[:0], pgwire.MsgNotice, passed)
+		if e != nil && e.mode != forward || r.silent {
+			r.scratch = r.scratch[:0]
+		}
+		r.take(false, r.scratch)
+		return nil
+	case pgwire.MsgParameterStatus:
+		return r.parameter(body)
+	case pgwire.MsgError:
+		return r.failed(body, e)
+	}
+	if e == nil {
+		return errDesync
+	}
+	switch typ {
+	case pgwire.MsgReady:
+		return r.ready(body, e)
+	case pgwire.MsgParseComplete:
+		return r.completed(e, answerParse)
+	case pgwire.MsgBindComplete:
+		return r.completed(e, answerBind)
+	case pgwire.MsgCloseComplete:
+		return r.completed(e, answerClose)
+	case pgwire.MsgNoData:
+		return r.completed(e, answerDescribe)
+	case pgwire.MsgParameterDescription:
+		return r.parameters(body, e)
+	case pgwire.MsgCommandComplete, pgwire.MsgEmptyQuery, pgwire.MsgPortalSuspended:
+		return r.executed(typ, e)
+	case pgwire.MsgDataRow:
+		e.reply.add(body)
+		r.take(false, nil)
+		return nil
+	}
+	return errDesync // COPY and function calls are refused, and the startup is over
+}
+
+// parameter passes ParameterStatus on, and keeps it with the lease.
+func (r *relay) parameter(body []byte) error {
+	name, rest, _ := strings.Cut(string(body), "\x00")
+	value, _, ok := strings.Cut(rest, "\x00")
+	if !ok {
+		return errDesync
+	}
+	r.s.up.lease.Parameters[name] = value
+	r.take(true, nil)
+	return nil
+}
+
+// completed handles the answers that are nothing but a yes.
+func (r *relay) completed(e *expectation, kind answer) error {
+	if e.kind != kind {
+		return errDesync
+	}
+	switch e.mode {
+	case forward:
+		switch {
+		case kind == answerParse:
+			r.s.known.confirm(e.name, e.statement)
+		case kind == answerClose && e.closes:
+			r.s.known.forget(e.name)
+		}
+		r.take(true, nil)
+	case skip:
+		r.take(false, nil)
+	case fake:
+		if kind != answerBind {
+			return errDesync // what must fail has not
+		}
+		r.take(false, nil) // the failure comes with the next answer
+	}
+	r.pop()
+	return nil
+}
+
+// parameters shows a client its own parameters alone.
+func (r *relay) parameters(body []byte, e *expectation) error {
+	if e.kind != answerDescribe || e.params < 0 {
+		return errDesync
+	}
+	trimmed, err := pgwire.TrimParameters(body, e.params)
+	if err != nil {
+		return err
+	}
+	r.take(false, pgwire.Append(nil, pgwire.MsgParameterDescription, trimmed...))
+	return nil
+}
+
+// executed handles the end of a statement.
+func (r *relay) executed(typ byte, e *expectation) error {
+	if e.mode == fake || e.kind != answerExecute && (e.kind != answerQuery || typ == pgwire.MsgPortalSuspended) {
+		return errDesync
+	}
+	if r.silent || e.mode == skip {
+		r.take(false, nil)
+		if e.kind == answerExecute {
+			r.pop()
+		}
+		return nil
+	}
+	if e.run.over {
+		r.overrun(e)
+		return nil
+	}
+	e.run.current = 0
+	r.count(e, r.current, true)
+	r.take(true, nil)
+	if e.kind == answerExecute {
+		r.finish(e.run)
+		r.pop()
+	}
+	return nil
+}
+
+// overrun ends a statement that has sent more rows than it may and finished before it could be cancelled. The client gets its error now;
+// the upstream, for which all is well, has to fail as well if anything could still be committed.
+func (r *relay) overrun(e *expectation) {
+	if e.kind == answerExecute && r.pipe.blockUnlessSync() {
+		r.take(false, nil)
+		r.provoke(pgwire.AppendFlush(nil))
+		r.pipe.unblock()
+		return
+	}
+	r.take(false, r.tooMany(e.run).response(nil, severityError))
+	r.silent = true
+	if e.kind == answerExecute {
+		r.finish(e.run)
+		r.skipToSync()
+	}
+}
+
+// tooMany is the failure of an execution that is over its row limit.
+func (r *relay) tooMany(run *execution) *failure {
+	f := exceeded(run.permit.RowsExceeded())
+	run.state, run.limit = f.state, f.limit
+	return f
+}
+
+// failed handles an error of the upstream's.
+func (r *relay) failed(body []byte, e *expectation) error {
+	fields := pgwire.Fields(body)
+	state := fields.Get(pgwire.FieldCode)
+	text := fields.AppendFiltered(r.scratch[:0], pgwire.MsgError, passed)
+	r.scratch = text
+	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
+		r.fatal = true
+		r.mu.Lock()
+		r.dead = state
+		r.mu.Unlock()
+		r.take(false, text)
+		return nil
+	}
+	switch {
+	case e == nil:
+		return errDesync
+	case r.provoked && e.kind != answerExecute, r.silent:
+		// The client has been told already; ReadyForQuery comes next.
+		r.provoked = false
+		r.take(false, nil)
+		return nil
+	case e.mode == skip:
+		e.reply.failed = true
+		text = nil
+	case e.mode == fake && (state != stateFailedTransaction || e.failure.early):
+		text = e.failure.response(nil, severityError)
+	case e.run != nil && e.run.over:
+		text = r.tooMany(e.run).response(nil, severityError)
+	case e.run != nil:
+		e.run.state = state
+		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {
+			e.run.limit = limit.StatementTimeout
+		}
+	}
+	r.provoked = false
+	r.take(false, text)
+	switch e.kind {
+	case answerQuery:
+		r.silent = e.run != nil && e.run.over
+	case answerSync:
+	default:
+		if e.run != nil {
+			r.finish(e.run)
+		}
+		if e.kind == answerParse && e.name == "" {
+			r.s.known.forget("")
+		}
+		r.skipToSync()
+	}
+	return nil
+}
+
+// skipToSync drops what the upstream skips after an error.
+func (r *relay) skipToSync() {
+	r.pass()
+	r.pipe.fail(func(e *expectation) {
+		if e.run != nil {
+			e.run.permit.Done()
+		}
+	})
+}
+
+// ready handles ReadyForQuery.
+func (r *relay) ready(body []byte, e *expectation) error {
+	if len(body) != 1 || e.kind != answerQuery && e.kind != answerSync {
+		return errDesync
+	}
+	status := body[0]
+	if r.silent && status == 'T' {
+		r.take(false, nil)
+		r.provoke(pgwire.AppendSync(nil)) // the session holds back what comes after a statement under a row limit
+		return nil
+	}
+	r.silent = false
+	r.pipe.setStatus(status)
+	r.take(e.mode != skip, nil)
+	if e.kind == answerQuery {
+		r.s.known.forget("")
+		if e.run != nil {
+			r.finish(e.run)
+		}
+	}
+	r.pop()
+	return nil
+}
+
+// finish notes that an execution has ended; it is reported when its last answer has left.
+func (r *relay) finish(run *execution) {
+	run.permit.Done()
+	r.finished = append(r.finished, run)
+}
+
+// report tells the observer of the executions that have ended.
+func (r *relay) report() {
+	for i, run := range r.finished {
+		r.s.server.observer.Finished(Outcome{Session: r.s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
+			SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started)})
+		r.finished[i] = nil
+	}
+	r.finished = r.finished[:0]
+}
+
+// add keeps the first column of a DataRow.
+func (p *reply) add(body []byte) {
+	if len(body) < 6 {
+		return
+	}
+	if n := int64(int32(binary.BigEndian.Uint32(body[2:]))); n >= 0 && n <= int64(len(body)-6) {
+		p.rows = append(p.rows, string(body[6:6+n]))
+	}
+}

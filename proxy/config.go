@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/auth"
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/pool"
+	"pgcordon/rewriter"
+)
+
+// Config is everything that a Server needs for its whole life. What a reload replaces is in Active.
+type Config struct {
+	// Active is what the server starts with; see Server.Swap.
+	Active Active
+	// Gate holds tenants to their limits. A *limit.Gate is one.
+	Gate Gate
+	// Observer is told what sessions do; nil for nobody.
+	Observer Observer
+	// Log gets the server's own events. It must not write to file descriptor 2: the parser redirects that one while it runs.
+	// Nil discards.
+	Log *slog.Logger
+	// Wire bounds what a client may send.
+	Wire Wire
+}
+
+// Active is the part of the configuration that a reload replaces in one step. A running session uses the new Planner from its next
+// statement on, and ends at its next idle point when Users does not know its user in the same standing any more;
+// Pool and SearchPath are those of sessions that begin later.
+type Active struct {
+	// Planner rewrites statements. A *rewriter.Rewriter is one.
+	Planner Planner
+	// Users proves who a client is. An *auth.Directory is one.
+	Users Authenticator
+	// Pool hands out upstream connections. Who made it closes it, after Server.Shutdown.
+	Pool *pool.Pool
+	// SearchPath is what sessions start with: Snapshot.SearchPath of the catalog that Planner is bound to.
+	SearchPath []string
+}
+
+// Planner makes a plan, or a *rewriter.Denial as the error.
+type Planner interface {
+	Plan(rewriter.Request) (*rewriter.Plan, error)
+}
+
+// Authenticator proves who a client is.
+type Authenticator interface {
+	// Begin starts the login of a user, known or not.
+	Begin(user string) *auth.Exchange
+	// Lookup returns a user that may log in.
+	Lookup(user string) (auth.User, bool)
+}
+
+// Gate decides whether a tenant may connect, and run a statement, now. Its errors are *limit.Exceeded, or the context's.
+type Gate interface {
+	Connect(policy.TenantID) (release func(), err error)
+	Admit(context.Context, policy.TenantID) (limit.Permit, error)
+}
+
+// Wire bounds what a client may send. Zero values stand for the defaults.
+type Wire struct {
+	// MaxMessageBytes is the largest message of a client's, in bytes; default 64 MiB.
+	MaxMessageBytes int
+	// MaxStatementBytes is the longest SQL text, in bytes: longer ones are refused without being read into memory; default 1 MiB.
+	MaxStatementBytes int
+	// StartupTimeout is how long a client may take until it has authenticated; default 10 s.
+	StartupTimeout time.Duration
+	// MaxUnauthenticated is how many connections may be in that phase at once; further ones are closed; default 200.
+	MaxUnauthenticated int
+}
+
+func (w Wire) withDefaults() Wire {
+	if w.MaxMessageBytes <= 0 {
+		w.MaxMessageBytes = 64 << 20
+	}
+	if w.MaxStatementBytes <= 0 {
+		w.MaxStatementBytes = 1 << 20
+	}
+	if w.StartupTimeout <= 0 {
+		w.StartupTimeout = 10 * time.Second
+	}
+	if w.MaxUnauthenticated <= 0 {
+		w.MaxUnauthenticated = 200
+	}
+	return w
+}
+
+// TLS says how a listener encrypts. The zero value does not.
+type TLS struct {
+	// Config answers SSLRequest; nil: the client is told that there is no TLS.
+	Config *tls.Config
+	// Required refuses clients that do not ask for TLS.
+	Required bool
+}
+
+// ignore is the Observer of nobody.
+type ignore struct{}
+
+func (ignore) Session(SessionEvent) {}
+func (ignore) Decided(Decision)     {}
+func (ignore) Finished(Outcome)     {}

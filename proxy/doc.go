@@ -1,0 +1,54 @@
+// Package proxy serves clients: it speaks the Postgres protocol to them, has their statements planned and confined to their tenant, and
+// runs them upstream.
+//
+// # The path of a statement
+//
+//	session.go    messages: one frame of the client's after the other
+//	statement.go  query, and in extended.go parse, bind, execute: gate.Admit, Planner.Plan, Observer.Decided, send
+//	pipeline.go   each message that is sent has its answer in the queue: forward, skip or fake
+//	relay.go      the upstream's bytes, in whole buffers, to the client; answers.go: the messages that have to be understood
+//	errors.go     every error that a client reads
+//
+// Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
+// settings.go the search_path that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
+//
+// # What must hold
+//
+// Nothing of a statement goes upstream before it has a plan, or when it is refused. A text with several statements is planned whole.
+//
+// A refusal is to the client what an error of Postgres would be in its place. Where a transaction is open, explicit or implicit, the upstream
+// must fail too: it is sent a statement that surely fails, whose error is replaced by the refusal (mode fake). Where none is, the
+// refusal is answered here alone.
+//
+// The tenant's parameters follow the plan of the very statement that the upstream knows by the name in a Bind; see prepared.
+//
+// The client sees neither the appended parameters, nor answers to the proxy's own statements, nor what in an error concerns the rewritten text,
+// the upstream's inside or rows (DETAIL): see passed.
+//
+// A message that is not expected ends the session. Every switch over messages is closed.
+//
+// # Who sends what
+//
+// The pipeline's queue is in the order of the messages sent, so the upstream's answers meet their expectations in turn. Only the session's
+// goroutine pushes; only the relay pops, after the answer was written. When the queue is empty the relay has nothing to write, and the
+// session's goroutine may answer by itself.
+//
+// A cancel request (the client's, or one for a statement over its row limit) reaches what runs now and nothing later: while one is on its way
+// no new message is sent, and behind a statement under a row limit nothing is sent until it has ended, save for a Sync
+// that cannot commit anything.
+//
+// # Memory
+//
+// Per client two buffers of 16 KiB in each direction, at most one SQL text, the texts of its prepared statements (bounded),
+// and the queue (at most 1024 answers). Values and rows are streamed. Who does not read is not read from, once the sockets are full.
+//
+// # Goroutines
+//
+//	Server.Serve     the caller's: accepts. Ends with its listener, which Shutdown closes.
+//	session.run      one per connection, started by Server.start, waited for by Shutdown. Ends when the client or the upstream does,
+//	                 or when it is woken to end (session.wake), or its connection is closed (session.cut).
+//	relay.run        one per session with a lease, started and waited for by session.serve. Ends when the lease's connection is closed.
+//	Shutdown's wait  one, until the last of the above has ended.
+//
+// A cancel request runs in the goroutine of the connection it came by.
+package proxy

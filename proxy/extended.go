@@ -1,0 +1,405 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/pgwire"
+	"pgcordon/rewriter"
+)
+
+// maxPortals bounds the portals that a session has open at once.
+const maxPortals = 10000
+
+// parse prepares a statement: the upstream gets the plan's text, and the tenant's parameters are declared behind the client's.
+func (s *session) parse(ctx context.Context, h pgwire.Header) error {
+	began := time.Now()
+	// Besides the text a Parse holds a name and at most 65535 types.
+	if h.Len > s.server.wire.MaxStatementBytes+pgwire.BufferBytes+4*65535 {
+		return s.refuse(s.tooLong(), extended)
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	var m pgwire.Parse
+	if err := pgwire.Decode(&m, body); err != nil {
+		return s.refuse(malformed(pgwire.ErrFormat), extended)
+	}
+	st := &statement{sql: m.Query, types: m.ParameterOIDs}
+	if f := reserved(m.Name); f != nil {
+		return s.refuse(f, extended)
+	}
+	if s.known.full(st.size()) {
+		return s.refuse(&failure{state: stateLimitExceeded, message: "too many prepared statements",
+			hint: "Close those that are not used any more."}, extended)
+	}
+	permit, f := s.admit(ctx)
+	if f != nil {
+		s.notRun(f, began)
+		return s.refuseParse(f, m.Name)
+	}
+	permit.Done() // planning is over in this function, and what is executed has limits of its own
+	active, err := s.current(permit)
+	if err != nil {
+		return err
+	}
+	if f = s.planStatement(st, active.Planner); f != nil {
+		return s.refuseParse(f, m.Name)
+	}
+	st.prepaid, st.permit = true, permit
+	types := st.types
+	if len(st.plan.Tenants) > 0 {
+		types = append(make([]uint32, 0, st.plan.ClientParams+len(st.plan.Tenants)), types...)
+		types = append(types, make([]uint32, max(0, st.plan.ClientParams-len(types)))...)
+		for _, t := range st.plan.Tenants {
+			types = append(types, t.OID)
+		}
+	}
+	outcome, err := s.send(expectation{kind: answerParse, name: m.Name, statement: st}, pgwire.AppendParse(nil, m.Name, st.plan.SQL, types))
+	if err != nil || outcome == ignored {
+		return err
+	}
+	s.open = true
+	s.known.sent(m.Name, st)
+	return nil
+}
+
+// planStatement makes the statement's plan by this planner.
+func (s *session) planStatement(st *statement, planner Planner) *failure {
+	plan, f := s.plan(planner, rewriter.Request{SQL: st.sql, Protocol: rewriter.Extended, Role: s.who.Role,
+		SearchPath: s.settings.path, ParamTypes: st.types})
+	if f == nil {
+		st.plan, st.planner = plan, planner
+	}
+	return f
+}
+
+// reserved refuses names that could be taken for the proxy's own.
+func reserved(name string) *failure {
+	if !strings.HasPrefix(name, ownPrefix) {
+		return nil
+	}
+	return &failure{state: stateInvalidName, message: `names that begin with "` + ownPrefix + `" are reserved`, early: true}
+}
+
+// named finds the statement that a name stands for upstream; nil when there is none.
+func (s *session) named(name string) (*statement, error) {
+	if st, ok := s.known.inGroup(name); ok {
+		return st, nil
+	}
+	if !s.pipe.settled() {
+		if err := s.drain(); err != nil {
+			return nil, err
+		}
+	}
+	st, _ := s.known.get(name)
+	return st, nil
+}
+
+// bind makes a portal: the client's values pass through, checked where they stand for the tenant, and the tenant's values follow.
+func (s *session) bind() error {
+	b, err := pgwire.ReadBind(s.in)
+	if err != nil {
+		return s.badFormat(err)
+	}
+	st, err := s.named(b.Statement)
+	if err != nil {
+		return err
+	}
+	if f := s.checkBind(&b, st); f != nil {
+		return s.refuse(f, extended)
+	}
+	s.forgetPortals()
+	if len(s.portals) >= maxPortals {
+		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
+	}
+	outcome, err := s.expect(expectation{kind: answerBind})
+	if err != nil || outcome == ignored {
+		return err
+	}
+	s.open = true
+	s.portals[b.Portal] = &portal{statement: st}
+	var mismatch *rewriter.Denial
+	rw := pgwire.BindRewrite{Statement: b.Statement, Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
+		Check: func(param int, format int16, value []byte, large bool) bool {
+			if large {
+				value = []byte{0} // what no tenant's id is
+			}
+			for _, a := range st.plan.Params {
+				if d := s.checkArgument(st.plan, a, param, format, value); d != nil {
+					mismatch = d
+					return false
+				}
+			}
+			return true
+		}}
+	ok, err := b.WriteBind(s.up, s.in, rw)
+	if err != nil {
+		var format *pgwire.FormatError
+		if s.up.failed() && !errors.As(err, &format) {
+			return s.upstreamGone()
+		}
+		return err // in the middle of a message there is no way on
+	}
+	if !ok {
+		return s.refuseBind(mismatch)
+	}
+	return nil
+}
+
+func (s *session) checkArgument(plan *rewriter.Plan, a rewriter.TenantArgument, param int, format int16, value []byte) *rewriter.Denial {
+	if a.Number != param+1 {
+		return nil
+	}
+	return plan.CheckArgument(a, value, format, s.who.Tenant)
+}
+
+// refuseBind fails a Bind that has been sent with a value that may not pass, blanked out.
+func (s *session) refuseBind(d *rewriter.Denial) error {
+	s.server.observer.Decided(Decision{Session: s.id, Identity: s.who, Denial: d})
+	f := denied(d)
+	s.pipe.amendBind(f)
+	return s.refuse(f, extended)
+}
+
+// checkBind finds what is wrong with a Bind before any of it is sent.
+func (s *session) checkBind(b *pgwire.Bind, st *statement) *failure {
+	if f := reserved(b.Portal); f != nil {
+		return f
+	}
+	if st == nil {
+		return noSuchStatement(b.Statement)
+	}
+	if f := s.replan(st); f != nil {
+		return f
+	}
+	if err := b.CheckCounts(b.Statement, st.plan.ClientParams); err != nil {
+		return malformed(err)
+	}
+	if b.Params+len(st.plan.Tenants) > 65535 {
+		return &failure{state: stateTooManyArguments, message: "too many parameters", early: true}
+	}
+	return nil
+}
+
+// replan makes a statement follow a policy that was loaded after it was prepared. The upstream keeps its text,
+// so the new plan must be the same one, or the client has to prepare again.
+func (s *session) replan(st *statement) *failure {
+	planner := s.server.active.Load().Planner
+	if st.planner == planner {
+		return nil
+	}
+	fresh := &statement{sql: st.sql, types: st.types}
+	if f := s.planStatement(fresh, planner); f != nil {
+		return f
+	}
+	if fresh.plan.SQL != st.plan.SQL || fresh.plan.ClientParams != st.plan.ClientParams || !slices.Equal(fresh.plan.Tenants, st.plan.Tenants) {
+		// Drivers know this text, and prepare again by themselves.
+		return &failure{state: stateFeatureNotSupported, message: "cached plan must not change result type",
+			hint: "The policy has changed. Prepare the statement again."}
+	}
+	st.plan, st.planner = fresh.plan, fresh.planner
+	return nil
+}
+
+func (s *session) tenantValues(plan *rewriter.Plan) []string {
+	values := make([]string, len(plan.Tenants))
+	for i := range values {
+		values[i] = s.who.Tenant.String()
+	}
+	return values
+}
+
+// checkedParams are the numbers, from 0, of the parameters that must be the tenant's id.
+func checkedParams(plan *rewriter.Plan) []int {
+	if len(plan.Params) == 0 {
+		return nil
+	}
+	var params []int
+	for _, a := range plan.Params {
+		params = append(params, a.Number-1)
+	}
+	slices.Sort(params)
+	return slices.Compact(params)
+}
+
+// forgetPortals drops the portals of transactions that have ended.
+func (s *session) forgetPortals() {
+	if len(s.portals) > 0 && s.alone() {
+		clear(s.portals)
+	}
+}
+
+// badFormat answers a message that could not be read: an error of its form is the client's to see, and the session goes on.
+func (s *session) badFormat(err error) error {
+	var format *pgwire.FormatError
+	if errors.As(err, &format) {
+		return s.refuse(malformed(format), extended)
+	}
+	return err
+}
+
+// describe passes on a Describe; of a statement's parameters the client is shown its own.
+func (s *session) describe() error {
+	var m pgwire.Describe
+	if err := s.decode(&m); err != nil {
+		return s.badFormat(err)
+	}
+	if f := reserved(m.Name); f != nil {
+		return s.refuse(f, extended)
+	}
+	params := -1
+	switch m.ObjectType {
+	case pgwire.Statement:
+		st, err := s.named(m.Name)
+		if err != nil {
+			return err
+		}
+		if st == nil {
+			return s.refuse(noSuchStatement(m.Name), extended)
+		}
+		params = st.plan.ClientParams
+	case pgwire.Portal:
+	default:
+		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid DESCRIBE message subtype %d", m.ObjectType)}), extended)
+	}
+	return s.sendOpen(expectation{kind: answerDescribe, params: params}, pgwire.AppendDescribe(nil, m.ObjectType, m.Name))
+}
+
+// decode reads the current message, which is a small one.
+func (s *session) decode(m pgwire.Message) error {
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	return pgwire.Decode(m, body)
+}
+
+// sendOpen sends a message of the extended protocol.
+func (s *session) sendOpen(e expectation, message []byte) error {
+	outcome, err := s.send(e, message)
+	if err == nil && outcome == accepted {
+		s.open = true
+	}
+	return err
+}
+
+// execute runs a portal.
+func (s *session) execute(ctx context.Context) error {
+	began := time.Now()
+	var m pgwire.Execute
+	if err := s.decode(&m); err != nil {
+		return s.badFormat(err)
+	}
+	if f := reserved(m.Portal); f != nil {
+		return s.refuse(f, extended)
+	}
+	p := s.portals[m.Portal]
+	if p == nil {
+		p = &portal{} // the upstream knows better whether it is there
+	}
+	permit, f := s.permitFor(ctx, p.statement)
+	if f != nil {
+		s.notRun(f, began)
+		return s.refuse(f, extended)
+	}
+	run := &execution{permit: permit, portal: p, started: began, who: s.who}
+	if _, err := s.current(permit); err != nil {
+		run.permit.Done()
+		return err
+	}
+	returning, writing := true, true
+	if p.statement != nil {
+		run.plan = p.statement.plan
+		returning, writing = returns(run.plan), writes(run.plan)
+	}
+	outcome, err := s.send(expectation{kind: answerExecute, run: run}, pgwire.AppendExecute(nil, m.Portal, m.MaxRows))
+	if err != nil || outcome == ignored {
+		run.permit.Done()
+		return err
+	}
+	s.open = true
+	if run.plan != nil {
+		s.settings.ran(run.plan)
+	}
+	if permit.RowsPerStatement > 0 && returning {
+		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.
+		s.hold = holdAfterSync
+		if writing || s.wrote {
+			s.hold = holdAll
+		}
+	}
+	s.wrote = s.wrote || writing
+	return nil
+}
+
+// permitFor admits an execution, unless the statement's Parse has been admitted for it.
+func (s *session) permitFor(ctx context.Context, st *statement) (permit limit.Permit, f *failure) {
+	if st != nil && st.prepaid {
+		st.prepaid = false
+		return st.permit, nil
+	}
+	return s.admit(ctx)
+}
+
+// closeNamed closes a statement or portal.
+func (s *session) closeNamed() error {
+	var m pgwire.Close
+	if err := s.decode(&m); err != nil {
+		return s.badFormat(err)
+	}
+	if f := reserved(m.Name); f != nil {
+		return s.refuse(f, extended)
+	}
+	e := expectation{kind: answerClose}
+	switch m.ObjectType {
+	case pgwire.Statement:
+		e.name, e.closes = m.Name, true
+	case pgwire.Portal:
+	default:
+		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid CLOSE message subtype %d", m.ObjectType)}), extended)
+	}
+	outcome, err := s.send(e, pgwire.AppendClose(nil, m.ObjectType, m.Name))
+	if err != nil || outcome == ignored {
+		return err
+	}
+	s.open = true
+	if e.closes {
+		s.known.sent(m.Name, nil)
+	} else {
+		delete(s.portals, m.Name)
+	}
+	return nil
+}
+
+// flush passes on a Flush.
+func (s *session) flush() error {
+	if _, err := s.up.Write(pgwire.AppendFlush(nil)); err != nil {
+		return s.upstreamGone()
+	}
+	return nil
+}
+
+// sync ends a group of messages, and the skipping after a failure.
+func (s *session) sync() error {
+	if s.skipping && s.local {
+		s.skipping = false
+		s.groupEnded()
+		return s.out.send(pgwire.AppendReady(nil, 'I'))
+	}
+	s.skipping = false
+	if _, err := s.send(expectation{kind: answerSync}, pgwire.AppendSync(nil)); err != nil {
+		return err
+	}
+	s.groupEnded()
+	if s.hold == holdAfterSync {
+		s.hold = holdAll
+	}
+	return nil
+}

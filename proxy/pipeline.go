@@ -1,0 +1,316 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/limit"
+	"pgcordon/rewriter"
+)
+
+// answer is what the upstream, or the proxy in its place, answers a message with.
+type answer uint8
+
+const (
+	answerQuery    answer = iota // anything up to ReadyForQuery
+	answerParse                  // ParseComplete
+	answerBind                   // BindComplete
+	answerDescribe               // ParameterDescription and the next, or only RowDescription or NoData
+	answerExecute                // rows, then CommandComplete, EmptyQueryResponse or PortalSuspended
+	answerClose                  // CloseComplete
+	answerSync                   // ReadyForQuery
+)
+
+// mode says what happens to an answer.
+type mode uint8
+
+const (
+	forward mode = iota // it goes to the client
+	skip                // it answers a message of the proxy's own
+	fake                // it is an error that was provoked, and the failure goes to the client in its place
+)
+
+// expectation is an answer that is outstanding.
+type expectation struct {
+	kind answer
+	mode mode
+	// failure takes the place of the provoked error, in mode fake.
+	failure *failure
+	// run is the execution that answerQuery or answerExecute is about, in mode forward.
+	run *execution
+	// name and statement are what answerParse makes known, and answerClose forgets.
+	name      string
+	statement *statement
+	closes    bool
+	// params is how many parameters a described statement shows; -1 when a portal is described.
+	params int
+	// reply collects what comes, in mode skip.
+	reply *reply
+}
+
+// execution is one run of a statement, from the client's message to its last answer.
+type execution struct {
+	plan    *rewriter.Plan
+	permit  limit.Permit
+	portal  *portal
+	started time.Time
+	who     policy.Identity
+	// Below belongs to the relay.
+	rows, bytes int64
+	current     int64 // rows of the statement that runs, of several in a Query
+	state       string
+	limit       string
+	over        bool // the row limit was passed
+}
+
+// reply is what the upstream says to a statement of the proxy's own: the first column of its rows.
+type reply struct {
+	rows   []string
+	failed bool
+}
+
+// maxOutstanding bounds the expectations of a session. Who has more messages than that under way waits.
+const maxOutstanding = 1024
+
+// pipeline is the queue of the answers that are outstanding, in order. The session's goroutine pushes each before it sends the message;
+// the relay pops. It also carries what both know of the upstream: the transaction status, and whether an error has made the upstream
+// skip messages until the next Sync.
+type pipeline struct {
+	mu   sync.Mutex
+	cond sync.Cond // signalled at each change
+
+	ring        []expectation // grows up to maxOutstanding
+	head, count int
+	// failed is set while the upstream skips messages and no Sync is outstanding.
+	failed bool
+	// status is the transaction status of the last ReadyForQuery: 'I', 'T' or 'E'.
+	status byte
+	// blocked counts who needs that nothing new is sent: cancel requests that are on their way, and the relay while it makes the upstream fail.
+	blocked int
+	// unsettled counts the outstanding answers that change which statements are known.
+	unsettled int
+	closed    bool
+}
+
+func newPipeline() *pipeline {
+	p := &pipeline{status: 'I'}
+	p.cond.L = &p.mu
+	return p
+}
+
+func (p *pipeline) at(i int) *expectation { return &p.ring[(p.head+i)%len(p.ring)] }
+
+// grow doubles a ring that is full.
+func (p *pipeline) grow() {
+	ring := make([]expectation, max(16, 2*len(p.ring)))
+	for i := range p.count {
+		ring[i] = *p.at(i)
+	}
+	p.ring, p.head = ring, 0
+}
+
+func (e *expectation) settles() bool {
+	return e.kind == answerParse || e.kind == answerQuery || e.kind == answerClose && e.closes
+}
+
+// pushed is what became of a push.
+type pushed uint8
+
+const (
+	accepted pushed = iota
+	full            // nothing was changed: flush, then pushWait
+	ignored         // an error has made the upstream skip this message
+	over            // the relay has ended
+)
+
+// push appends an expectation. With wait it waits for room; without, it returns full.
+func (p *pipeline) push(e expectation, wait bool) pushed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed && (p.blocked > 0 || p.count == maxOutstanding) {
+		if !wait {
+			return full
+		}
+		p.cond.Wait()
+	}
+	if p.closed {
+		return over
+	}
+	if p.failed {
+		if e.kind != answerSync {
+			return ignored
+		}
+		p.failed = false
+	}
+	if p.count == len(p.ring) {
+		p.grow()
+	}
+	*p.at(p.count) = e
+	p.count++
+	if e.settles() {
+		p.unsettled++
+	}
+	return accepted
+}
+
+// first returns a copy of the expectation that the upstream answers now; ok is false for none.
+func (p *pipeline) first() (e expectation, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == 0 {
+		return expectation{}, false
+	}
+	return *p.at(0), true
+}
+
+// pop removes the first expectation. idle tells that nothing is outstanding, and no transaction open.
+func (p *pipeline) pop() (idle bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop()
+	p.cond.Broadcast()
+	return p.count == 0 && p.status == 'I'
+}
+
+// drop removes the first expectation.
+func (p *pipeline) drop() {
+	e := p.at(0)
+	if e.settles() {
+		p.unsettled--
+	}
+	*e = expectation{} // it holds plans and permits
+	p.head = (p.head + 1) % len(p.ring)
+	p.count--
+}
+
+// fail drops what the upstream skips after an error: the first expectation, and everything before the next Sync, for each of which
+// skipped is called.
+func (p *pipeline) fail(skipped func(*expectation)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop()
+	for p.count > 0 && p.at(0).kind != answerSync {
+		skipped(p.at(0))
+		p.drop()
+	}
+	p.failed = p.count == 0
+	p.cond.Broadcast()
+}
+
+// block makes pushes wait if something is outstanding, and reports whether it is.
+func (p *pipeline) block() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == 0 || p.closed {
+		return false
+	}
+	p.blocked++
+	return true
+}
+
+func (p *pipeline) unblock() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.blocked--
+	p.cond.Broadcast()
+}
+
+// blockUnlessSync blocks unless a Sync is outstanding behind the first expectation.
+func (p *pipeline) blockUnlessSync() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 1; i < p.count; i++ {
+		if p.at(i).kind == answerSync {
+			return false
+		}
+	}
+	p.blocked++
+	return true
+}
+
+// waitClosed waits until the relay has ended.
+func (p *pipeline) waitClosed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed {
+		p.cond.Wait()
+	}
+}
+
+// waitUnblocked waits until nobody keeps new messages back.
+func (p *pipeline) waitUnblocked() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.blocked > 0 {
+		p.cond.Wait()
+	}
+}
+
+// setStatus keeps the transaction status of a ReadyForQuery.
+func (p *pipeline) setStatus(status byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+// state returns whether nothing is outstanding, and the transaction status, which is certain only then.
+func (p *pipeline) state() (empty bool, status byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count == 0, p.status
+}
+
+// skips reports whether the upstream skips what is sent now.
+func (p *pipeline) skips() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
+}
+
+// amendBind makes a Bind that was pushed last, and is still outstanding, end in a failure.
+func (p *pipeline) amendBind(f *failure) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == 0 {
+		return
+	}
+	if e := p.at(p.count - 1); e.kind == answerBind {
+		e.mode, e.failure = fake, f
+	}
+}
+
+// settled reports whether no outstanding answer changes which statements are known.
+func (p *pipeline) settled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unsettled == 0
+}
+
+// waitEmpty waits until nothing is outstanding; false when the relay has ended.
+func (p *pipeline) waitEmpty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.count > 0 && !p.closed {
+		p.cond.Wait()
+	}
+	return !p.closed
+}
+
+// close ends all waiting: the relay has ended. dropped is called for each answer that will not come.
+func (p *pipeline) close(dropped func(*expectation)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for p.count > 0 {
+		dropped(p.at(0))
+		p.drop()
+	}
+	p.cond.Broadcast()
+}
+
+func (p *pipeline) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}

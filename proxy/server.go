@@ -1,0 +1,187 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrServerClosed is returned by Serve after Shutdown.
+var ErrServerClosed = errors.New("proxy: server closed")
+
+// Server accepts clients and runs a session for each. Its methods are safe for concurrent use.
+type Server struct {
+	gate     Gate
+	observer Observer
+	log      *slog.Logger
+	wire     Wire
+	active   atomic.Pointer[Active]
+	cancels  cancelKeys
+
+	// base ends when Shutdown gives up waiting; everything that a session waits for ends with it.
+	base context.Context
+	stop context.CancelFunc
+	// draining is set by Shutdown: sessions end at their next idle point.
+	draining atomic.Bool
+	lastID   atomic.Uint64
+	// early counts the connections that have not authenticated.
+	early atomic.Int64
+
+	mu        sync.Mutex
+	closed    bool
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]struct{}
+	running   sync.WaitGroup // every goroutine of the server
+}
+
+// New returns a server that does not listen yet.
+func New(cfg Config) *Server {
+	s := &Server{
+		gate:      cfg.Gate,
+		observer:  cfg.Observer,
+		log:       cfg.Log,
+		wire:      cfg.Wire.withDefaults(),
+		listeners: make(map[net.Listener]struct{}),
+		sessions:  make(map[*session]struct{}),
+	}
+	if s.observer == nil {
+		s.observer = ignore{}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.base, s.stop = context.WithCancel(context.Background())
+	s.Swap(cfg.Active)
+	return s
+}
+
+// Swap replaces the active configuration in one step.
+func (s *Server) Swap(a Active) {
+	s.active.Store(&a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for session := range s.sessions {
+		session.reconsider()
+	}
+}
+
+// Serve accepts clients from l, which it closes, until Shutdown; then it returns ErrServerClosed. It may run for several listeners at once.
+func (s *Server) Serve(l net.Listener, encryption TLS) error {
+	if !s.track(l) {
+		_ = l.Close()
+		return ErrServerClosed
+	}
+	defer s.running.Done()
+	defer s.untrack(l)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if s.draining.Load() {
+				return ErrServerClosed
+			}
+			if !temporary(err) {
+				return err
+			}
+			s.log.Warn("accepting a client failed", "error", err)
+			s.pause(50 * time.Millisecond)
+			continue
+		}
+		s.start(conn, encryption)
+	}
+}
+
+// temporary tells errors that pass, as having no file descriptor left, from those of a listener that is gone.
+func temporary(err error) bool { return !errors.Is(err, net.ErrClosed) }
+
+// pause waits, or until the server ends.
+func (s *Server) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.base.Done():
+	}
+}
+
+func (s *Server) track(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) untrack(l net.Listener) {
+	_ = l.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+}
+
+// start runs a session for a client that has just connected, unless there are too many that have not authenticated.
+func (s *Server) start(conn net.Conn, encryption TLS) {
+	session := newSession(s, conn, encryption)
+	s.mu.Lock()
+	if s.closed || s.early.Load() >= int64(s.wire.MaxUnauthenticated) {
+		s.mu.Unlock()
+		_ = conn.Close()
+		return
+	}
+	s.early.Add(1)
+	s.sessions[session] = struct{}{}
+	s.running.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.running.Done()
+		defer s.forget(session)
+		session.run(s.base)
+	}()
+}
+
+func (s *Server) forget(session *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, session)
+}
+
+// Shutdown stops listening, ends idle sessions at once and the others when their transaction ends, or when ctx does.
+// It returns when no goroutine of the server is left; the error is the context's when sessions had to be cut off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.draining.Store(true)
+	for l := range s.listeners {
+		_ = l.Close() // Serve reports what its listener does
+	}
+	for session := range s.sessions {
+		session.reconsider()
+	}
+	s.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		s.stop()
+		return nil
+	case <-ctx.Done():
+	}
+	s.stop()
+	s.mu.Lock()
+	for session := range s.sessions {
+		session.cut()
+	}
+	s.mu.Unlock()
+	<-done
+	return ctx.Err()
+}

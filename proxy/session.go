@@ -1,0 +1,342 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/auth"
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/pgwire"
+	"pgcordon/rewriter"
+)
+
+// session is one client, from accept to the end. Its goroutine reads the client; while a lease is held, the relay's goroutine writes to it.
+// Fields without a comment that says otherwise belong to the session's goroutine.
+type session struct {
+	server     *Server
+	id         uint64
+	accepted   time.Time
+	encryption TLS
+
+	// conn is the client's connection, with TLS once negotiated. mu guards the field, against cut and wake.
+	mu    sync.Mutex
+	conn  net.Conn
+	phase atomic.Int32
+	// check asks the session to look whether it should end; leave says that it should, at its next idle point.
+	check, leave atomic.Bool
+
+	out    *client
+	in     *pgwire.Reader
+	who    policy.Identity
+	user   auth.User
+	remote string
+
+	up       *upstream
+	pipe     *pipeline
+	relay    *relay
+	known    *prepared
+	settings settings
+	portals  map[string]*portal
+
+	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
+	skipping, local bool
+	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
+	open, wrote bool
+	hold        hold
+}
+
+// The phases of a session, for those that want it to end.
+const (
+	phaseStartup int32 = iota // nothing is lost by closing the connection
+	phaseServing
+)
+
+// hold says whether messages have to wait until the statement that was sent last has ended: a statement under a row limit
+// is cut by a cancel request, and that must hit nothing else.
+type hold uint8
+
+const (
+	holdNothing hold = iota
+	holdAfterSync
+	holdAll
+)
+
+// errEnd ends a session in good order; the client has been told why.
+var errEnd = errors.New("session ended")
+
+// errRelay says that the relay has ended; it has told the client why.
+var errRelay = errors.New("relay ended")
+
+func newSession(s *Server, conn net.Conn, encryption TLS) *session {
+	return &session{
+		server:     s,
+		id:         s.lastID.Add(1),
+		accepted:   time.Now(),
+		encryption: encryption,
+		conn:       conn,
+		remote:     conn.RemoteAddr().String(),
+		portals:    make(map[string]*portal),
+	}
+}
+
+// run is the session's goroutine.
+func (s *session) run(ctx context.Context) {
+	s.out = newClient(s.conn)
+	state, ready := "", false
+	defer func() {
+		if r := recover(); r != nil {
+			s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
+			s.out.fatal(internal())
+			state = stateInternalError
+		}
+		s.server.cancels.forget(s)
+		s.cut()
+		if ready {
+			s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote,
+				SQLState: state, Elapsed: time.Since(s.accepted)})
+		}
+	}()
+	release, err := s.start(ctx)
+	if err != nil {
+		s.refused(err)
+		return
+	}
+	defer release()
+	ready = true
+	s.server.observer.Session(SessionEvent{Phase: SessionOpened, Session: s.id, Identity: s.who, Remote: s.remote,
+		Elapsed: time.Since(s.accepted)})
+	state = s.serve(ctx)
+}
+
+// refused reports a session that did not become ready.
+func (s *session) refused(err error) {
+	event := SessionEvent{Phase: SessionRefused, Session: s.id, Identity: s.who, Remote: s.remote, Elapsed: time.Since(s.accepted)}
+	var f *failure
+	switch {
+	case errors.Is(err, errEnd), errors.Is(err, pgwire.ErrClosed): // a cancel request, or a client that has gone to ask for its password
+		return
+	case errors.As(err, &f):
+		s.out.fatal(f)
+		event.SQLState, event.Limit = f.state, f.limit
+	default:
+		event.SQLState = stateProtocolViolation
+	}
+	s.server.observer.Session(event)
+	s.server.log.Info("a client was refused", "session", s.id, "remote", s.remote, "user", s.who.User, "error", err)
+}
+
+// serve runs the client's messages until it ends; it returns the SQLSTATE of why, empty for an orderly end.
+func (s *session) serve(ctx context.Context) (state string) {
+	s.relay = newRelay(s)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.relay.run()
+	}()
+	err := s.messages(ctx)
+	state = s.part(err)
+	_ = s.up.lease.Conn.Close() // ends the relay
+	<-done
+	s.server.cancels.forget(s)
+	s.pipe.waitUnblocked()
+	s.up.lease.Release()
+	return state
+}
+
+// messages handles the client's messages until one of the two sides ends.
+func (s *session) messages(ctx context.Context) error {
+	for {
+		if s.shouldEnd() {
+			return s.farewell()
+		}
+		h, err := s.in.Next()
+		if err != nil {
+			return err
+		}
+		if err := pgwire.CheckClient(h); err != nil {
+			return err
+		}
+		if err := s.message(ctx, h); err != nil {
+			return err
+		}
+	}
+}
+
+// part takes leave of both sides after err has ended the session.
+func (s *session) part(err error) string {
+	if errors.Is(err, errTerminate) && s.up.flush() == nil && s.pipe.waitEmpty() {
+		err = errEnd
+	}
+	if errors.Is(err, errRelay) || s.pipe.isClosed() {
+		return s.relay.state()
+	}
+	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // the relay may be in the middle of a write to a client that does not read
+	s.relay.mute()
+	state := ""
+	var format *pgwire.FormatError
+	var f *failure
+	if errors.As(err, &format) {
+		f = malformed(format)
+	}
+	if f != nil || errors.As(err, &f) {
+		s.out.fatal(f)
+		state = f.state
+	}
+	if empty, _ := s.pipe.state(); !empty {
+		s.interrupt() // nobody is there any more who wants what is running
+	}
+	s.terminate()
+	return state
+}
+
+// terminate tells the upstream that this is the end, so that its log does not speak of a lost connection.
+func (s *session) terminate() {
+	_ = s.up.lease.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // it is closed next in any case
+	_, _ = s.up.Write(pgwire.Append(nil, pgwire.MsgTerminate))
+	_ = s.up.flush()
+}
+
+// interrupt cancels what the session has running.
+func (s *session) interrupt() {
+	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
+	defer stop()
+	if err := s.up.lease.Cancel(ctx); err != nil {
+		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
+	}
+}
+
+// Read is where the session's goroutine waits for its client: everything for the upstream leaves before. It makes session the io.Reader
+// that pgwire.Reader reads.
+func (s *session) Read(b []byte) (int, error) {
+	if s.up != nil {
+		if err := s.up.flush(); err != nil {
+			return 0, s.upstreamGone()
+		}
+	}
+	return s.conn.Read(b)
+}
+
+// woken decides about an error of Read: a deadline that wake has set means that there is something to look at.
+func (s *session) woken(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || s.phase.Load() == phaseStartup {
+		return err
+	}
+	// Cleared before the question is asked: a wake that comes later finds its deadline kept.
+	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if s.shouldEnd() {
+		return s.farewell()
+	}
+	return nil
+}
+
+// shouldEnd reports whether the session ends now: the relay has ended, or the session is wanted to end and idle.
+func (s *session) shouldEnd() bool {
+	if s.pipe.isClosed() {
+		return true
+	}
+	if s.check.Swap(false) {
+		if !s.standing() || s.server.draining.Load() {
+			s.leave.Store(true)
+		}
+	}
+	if !s.leave.Load() || s.open {
+		return false
+	}
+	empty, status := s.pipe.state()
+	return empty && status == 'I'
+}
+
+// farewell is why shouldEnd said so.
+func (s *session) farewell() error {
+	switch {
+	case s.pipe.isClosed():
+		return errRelay
+	case s.server.draining.Load():
+		return shutdown()
+	}
+	return revoked()
+}
+
+// standing reports whether the active configuration still knows the user as it has logged in.
+func (s *session) standing() bool {
+	now, ok := s.server.active.Load().Users.Lookup(s.user.Name)
+	if !ok || now.Tenant != s.user.Tenant || now.Role != s.user.Role || now.Verifier != s.user.Verifier {
+		return false
+	}
+	return now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)
+}
+
+// reconsider makes the session look whether it should end. Any goroutine may call it.
+func (s *session) reconsider() {
+	if s.phase.Load() == phaseStartup {
+		if s.server.draining.Load() {
+			s.cut()
+		}
+		return
+	}
+	s.check.Store(true)
+	s.wake()
+}
+
+// wake makes the session's goroutine look up from reading. Any goroutine may call it.
+func (s *session) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is closed, which wakes as well
+}
+
+// cut closes the client's connection, which ends the session. Any goroutine may call it.
+func (s *session) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.Close()
+}
+
+// upstreamGone waits until the relay has read, and told the client, what the upstream has said last.
+func (s *session) upstreamGone() error {
+	_ = s.up.lease.Conn.SetReadDeadline(time.Now().Add(lastWords)) // fails only when it is closed already
+	s.pipe.waitClosed()
+	return errRelay
+}
+
+// admit asks the gate for the right to run a statement.
+func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
+	permit, err := s.server.gate.Admit(ctx, s.who.Tenant)
+	if err != nil {
+		return limit.Permit{}, exceeded(err)
+	}
+	return permit, nil
+}
+
+// plan asks the planner, and tells the observer.
+func (s *session) plan(planner Planner, req rewriter.Request) (*rewriter.Plan, *failure) {
+	began := time.Now()
+	plan, err := planner.Plan(req)
+	var denial *rewriter.Denial
+	if err == nil {
+		if denial = plan.CheckConstants(s.who.Tenant); denial != nil {
+			err = denial
+		}
+	} else if !errors.As(err, &denial) {
+		s.server.log.Error("planning failed", "session", s.id, "error", err)
+		return nil, internal()
+	}
+	decision := Decision{Session: s.id, Identity: s.who, Elapsed: time.Since(began)}
+	if denial != nil {
+		decision.Denial = denial
+		s.server.observer.Decided(decision)
+		return nil, denied(denial)
+	}
+	decision.Plan = plan
+	s.server.observer.Decided(decision)
+	return plan, nil
+}

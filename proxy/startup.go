@@ -1,0 +1,279 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/auth"
+	"pgcordon/proxy/pgwire"
+	"pgcordon/proxy/pool"
+	"pgcordon/rewriter"
+)
+
+// startup is what a startup message asks for.
+type startup struct {
+	user, database string
+	// settings by name in lower case, those in "options" among them.
+	settings map[string]string
+	// tenant is the setting pgcordon.tenant.
+	tenant string
+	// negotiate is set when the client wants a newer minor version, or options that are not known, which are listed.
+	negotiate bool
+	unknown   []string
+}
+
+// start takes a client from its first byte to ReadyForQuery. An error that is a *failure is told to the client.
+func (s *session) start(ctx context.Context) (release func(), err error) {
+	active := s.server.active.Load()
+	asked, err := s.login(ctx, active)
+	if err != nil {
+		var format *pgwire.FormatError
+		if errors.As(err, &format) {
+			return nil, malformed(format)
+		}
+		return nil, err
+	}
+	leave, err := s.server.gate.Connect(s.who.Tenant)
+	if err != nil {
+		return nil, exceeded(err)
+	}
+	if err := s.connect(ctx, active, asked); err != nil {
+		leave()
+		return nil, err
+	}
+	if err := s.conn.SetDeadline(time.Time{}); err != nil {
+		s.up.lease.Release()
+		leave()
+		return nil, err
+	}
+	s.phase.Store(phaseServing)
+	s.reconsider() // a shutdown or reload that has just passed by
+	return leave, nil
+}
+
+// login negotiates encryption, reads the startup message, and has the client prove who it is.
+func (s *session) login(ctx context.Context, active *Active) (*startup, error) {
+	defer s.server.early.Add(-1)
+	if err := s.conn.SetDeadline(time.Now().Add(s.server.wire.StartupTimeout)); err != nil {
+		return nil, err
+	}
+	body, version, err := s.negotiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := readStartup(body, version)
+	if err != nil {
+		return nil, err
+	}
+	s.who.User = asked.user
+	if asked.negotiate {
+		if err := s.out.send(pgwire.AppendNegotiateVersion(nil, asked.unknown)); err != nil {
+			return nil, err
+		}
+	}
+	s.in = pgwire.NewReader(s, s.server.wire.MaxMessageBytes, s.woken)
+	if err := s.authenticate(active.Users); err != nil {
+		return nil, err
+	}
+	return asked, s.admitted(asked, active)
+}
+
+// readStartup reads the startup message's parameters.
+func readStartup(body []byte, version uint32) (*startup, error) {
+	params, err := pgwire.ParseStartup(body)
+	if err != nil {
+		return nil, err
+	}
+	asked := &startup{settings: make(map[string]string), negotiate: version != pgwire.Version3}
+	for _, p := range params {
+		switch {
+		case p.Name == "user":
+			asked.user = p.Value
+		case p.Name == "database":
+			asked.database = p.Value
+		case p.Name == "replication":
+			if err := refuseReplication(p.Value); err != nil {
+				return nil, err
+			}
+		case p.Name == "options":
+			if err := asked.options(p.Value); err != nil {
+				return nil, err
+			}
+		case strings.HasPrefix(p.Name, "_pq_."):
+			asked.negotiate = true
+			asked.unknown = append(asked.unknown, p.Name)
+		default:
+			asked.set(p.Name, p.Value)
+		}
+	}
+	if asked.user == "" {
+		return nil, &failure{state: stateInvalidAuthorization, message: "no PostgreSQL user name specified in startup packet"}
+	}
+	return asked, nil
+}
+
+func refuseReplication(value string) error {
+	switch strings.ToLower(value) {
+	case "false", "off", "no", "0":
+		return nil
+	}
+	return &failure{state: stateFeatureNotSupported, message: "replication connections are not supported"}
+}
+
+// options reads the startup parameter of this name: -c name=value and --name=value, as postgres does with its command line.
+func (a *startup) options(text string) error {
+	words := pgwire.SplitOptions(text)
+	for len(words) > 0 {
+		word := words[0]
+		words = words[1:]
+		var assignment string
+		switch {
+		case word == "-c" && len(words) > 0:
+			assignment, words = words[0], words[1:]
+		case strings.HasPrefix(word, "-c") && len(word) > 2:
+			assignment = word[2:]
+		case strings.HasPrefix(word, "--") && len(word) > 2:
+			assignment = word[2:]
+		}
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok || name == "" {
+			return &failure{state: stateSyntaxError, message: "invalid command-line argument for server process: " + word,
+				hint: "Options are given as -c name=value or --name=value."}
+		}
+		a.set(strings.ReplaceAll(name, "-", "_"), value)
+	}
+	return nil
+}
+
+func (a *startup) set(name, value string) {
+	if name = strings.ToLower(name); name == tenantSetting {
+		a.tenant = value
+		return
+	}
+	a.settings[name] = value
+}
+
+// tenantSetting chooses the tenant at login, for users that act for several.
+const tenantSetting = "pgcordon.tenant"
+
+// authenticate has the client prove its password. A wrong one and an unknown user are answered alike.
+func (s *session) authenticate(users Authenticator) error {
+	wrong := &failure{state: stateInvalidPassword, message: fmt.Sprintf("password authentication failed for user %q", s.who.User)}
+	exchange := users.Begin(s.who.User)
+	if err := s.out.send(pgwire.AppendAuthSASL(nil, auth.Mechanisms())); err != nil {
+		return err
+	}
+	var first pgwire.SASLInitialResponse
+	if err := s.password(&first); err != nil {
+		return err
+	}
+	if !slices.Contains(auth.Mechanisms(), first.AuthMechanism) {
+		return &pgwire.FormatError{Message: "client selected an invalid SASL authentication mechanism"}
+	}
+	challenge, err := exchange.First(first.Data)
+	if err != nil {
+		return wrong
+	}
+	if err := s.out.send(pgwire.AppendAuthSASLContinue(nil, challenge)); err != nil {
+		return err
+	}
+	var final pgwire.SASLResponse
+	if err := s.password(&final); err != nil {
+		return err
+	}
+	proof, err := exchange.Final(final.Data)
+	if err != nil {
+		return wrong
+	}
+	s.user = exchange.User()
+	s.out.write(pgwire.AppendAuthSASLFinal(nil, proof))
+	return nil
+}
+
+// password reads one message of a SASL exchange.
+func (s *session) password(m pgwire.Message) error {
+	h, err := s.in.Next()
+	if err != nil {
+		return err
+	}
+	if h.Type != pgwire.MsgPassword {
+		return &pgwire.FormatError{Message: fmt.Sprintf("expected SASL response, got message type %d", h.Type)}
+	}
+	if h.Len > auth.MaxMessageBytes+64 {
+		return pgwire.ErrLength
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	return pgwire.Decode(m, body)
+}
+
+// admitted decides for which tenant a proven user acts, and whether it may have what it asks for.
+func (s *session) admitted(asked *startup, active *Active) error {
+	s.who = policy.Identity{User: s.user.Name, Tenant: s.user.Tenant, Role: s.user.Role}
+	if s.user.Tenant.IsValid() {
+		if asked.tenant != "" {
+			return &failure{state: stateInsufficientRights, message: "this user cannot choose a tenant"}
+		}
+	} else if err := s.choose(asked.tenant); err != nil {
+		return err
+	}
+	if asked.database != "" && asked.database != active.Pool.Database() {
+		return &failure{state: stateUndefinedDatabase, message: fmt.Sprintf("database %q does not exist", asked.database)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked.settings)) {
+		if ok, reason := rewriter.AllowedSetting(name, asked.settings[name]); !ok {
+			return &failure{state: stateInsufficientRights, message: fmt.Sprintf("parameter %q cannot be set", name), hint: reason}
+		}
+	}
+	return nil
+}
+
+func (s *session) choose(tenant string) error {
+	if tenant == "" {
+		return &failure{state: stateInvalidAuthorization, message: "this user acts for several tenants and has to choose one",
+			hint: "Connect with options='-c " + tenantSetting + "=NAME'."}
+	}
+	id, err := policy.NewTenantID(tenant)
+	if err != nil || !mayActFor(s.user, id) {
+		return &failure{state: stateInsufficientRights, message: "this user may not act for that tenant"}
+	}
+	s.who.Tenant = id
+	return nil
+}
+
+func mayActFor(u auth.User, t policy.TenantID) bool { return slices.Contains(u.ActFor, t) }
+
+// connect gets the session its upstream connection, and tells the client that it is ready.
+func (s *session) connect(ctx context.Context, active *Active, asked *startup) error {
+	s.settings.path = active.SearchPath
+	path := active.SearchPath
+	if own, ok := asked.settings[searchPathSetting]; ok {
+		path, _ = rewriter.SplitPath(own) // AllowedSetting has read it
+		s.settings.stale = true
+	}
+	asked.settings[searchPathSetting] = quotePath(path)
+	lease, err := active.Pool.Acquire(ctx, pool.NewKey(asked.settings))
+	if err != nil {
+		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
+		return unreachable(err)
+	}
+	s.up, s.pipe, s.known = newUpstream(lease), newPipeline(), newPrepared()
+	b := pgwire.AppendAuthOK(nil)
+	for _, name := range slices.Sorted(maps.Keys(lease.Parameters)) {
+		b = pgwire.AppendParameterStatus(b, name, lease.Parameters[name])
+	}
+	b = pgwire.AppendBackendKeyData(b, s.server.cancels.issue(s))
+	if err := s.out.send(pgwire.AppendReady(b, 'I')); err != nil {
+		lease.Release()
+		return err
+	}
+	return nil
+}
