@@ -24,6 +24,8 @@ type generator struct {
 	draws []*Table
 	// hostile is set when the statement tries what a tenant may not do.
 	hostile bool
+	// views is set when the statement reads a view.
+	views bool
 }
 
 // col is a column that expressions can refer to.
@@ -130,6 +132,7 @@ func (g *generator) writable() []*Table {
 
 // tableName prints a table's name, with its schema where the search path would find another one, else sometimes.
 func (g *generator) tableName(t *Table) string {
+	g.views = g.views || t.View != ""
 	hidden := false
 	for _, o := range g.s.Tables {
 		if o == t {

@@ -63,7 +63,7 @@ func (g *generator) insert(depth int, with *List, returning bool) (*Node, *Table
 	}
 	src := &source{alias: alias, cols: columnsOf(t), table: t}
 	conflict := g.onConflict(t, src, cols)
-	ret, retCols := g.returning(&scope{sources: []*source{src}}, depth, returning)
+	ret, retCols := g.returning(&scope{sources: []*source{src}}, depth, returning, false)
 	return n(with, "INSERT INTO ", target, names, " ", rows, conflict, ret), t, retCols
 }
 
@@ -217,13 +217,16 @@ func (g *generator) settable(t *Table) []*Column {
 	return can[:min(len(can), 1+g.IntN(3))]
 }
 
-// returning makes a RETURNING clause over the target alone.
-func (g *generator) returning(sc *scope, depth int, must bool) (*List, []*col) {
+// returning makes a RETURNING clause over the target alone: which row of a joined table it meets is the plan's choice.
+func (g *generator) returning(sc *scope, depth int, must, joined bool) (*List, []*col) {
 	if !must && !g.chance(35) {
 		return list("", "", "", 0), nil
 	}
 	src := sc.sources[0]
 	if !must && g.chance(30) {
+		if joined {
+			return opt(" RETURNING ", ident(src.alias), ".*"), nil
+		}
 		return opt(" RETURNING *"), nil
 	}
 	targets, cols := g.targets(sc, min(depth, 1), shape{named: true, types: []Type{Int4, Text}}, g.plainTarget)
@@ -280,7 +283,7 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 		g.hostile = true
 		sets.Items = append(sets.Items, n(ident(tenant.Name), " = ", n(g.constant(tenant.Type, g.s.IDs[g.IntN(Tenants)]))))
 	}
-	ret, cols := g.returning(own, depth, returning)
+	ret, cols := g.returning(own, depth, returning, len(from.Items) > 0)
 	return n(with, "UPDATE ", target, " SET ", sets, from, where, ret), src.table, cols
 }
 
@@ -337,7 +340,7 @@ func (g *generator) remove(depth int, with *List, returning bool) (*Node, *Table
 	if !g.chance(5) {
 		where.Items = append(where.Items, g.cond(sc, min(depth, 2)))
 	}
-	ret, cols := g.returning(own, depth, returning)
+	ret, cols := g.returning(own, depth, returning, len(using.Items) > 0)
 	return n(with, "DELETE FROM ", target, using, where, ret), src.table, cols
 }
 

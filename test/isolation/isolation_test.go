@@ -1,5 +1,130 @@
 package isolation
 
-import "time"
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
 
-const shrinkPatience = 20 * time.Second
+	"pgcordon/test/throwaway"
+)
+
+const (
+	// defaultStatements is how many statements run unless PGCORDON_ISOLATION_N says otherwise.
+	defaultStatements = 20_000
+	// maxRefused is the largest share of ordinary statements that may be refused by a rule; PGCORDON_REFUSED_MAX overrides it.
+	maxRefused = 0.02
+	// maxFindings ends a run.
+	maxFindings     = 5
+	batchesPerRound = 16
+	batchSize       = 60
+	workers         = 2
+	shrinkPatience  = time.Minute
+)
+
+// TestTwoWorlds runs the two-world test; see the package's documentation.
+func TestTwoWorlds(t *testing.T) {
+	statements := setting(t, "PGCORDON_ISOLATION_N", defaultStatements)
+	first := uint64(1)
+	if os.Getenv("PGCORDON_ISOLATION_N") != "" {
+		first = rand.Uint64N(1 << 32) // a run of one's own looks at something new each time
+	}
+	first = seed(t, first)
+	t.Logf("PGCORDON_SEED=%d", first)
+	h := &hunt{t: t, pg: server(t), stats: NewStats(), statements: int(statements)}
+	h.next.Store(first)
+	h.run()
+	t.Log(h.stats.report(testing.Verbose()))
+	if share, most := h.stats.RefusedShare(), setting(t, "PGCORDON_REFUSED_MAX", maxRefused); share > most {
+		t.Errorf("%.2f%% of the ordinary statements were refused, more than %.2f%%", 100*share, 100*most)
+	}
+}
+
+func setting(t *testing.T, name string, otherwise float64) float64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+// hunt runs rounds until enough statements ran or enough differences were found.
+type hunt struct {
+	t          *testing.T
+	pg         *throwaway.Postgres
+	stats      *Stats
+	statements int
+	wrap       WrapPlanner
+	next       atomic.Uint64 // the next round's seed
+	findings   atomic.Int32
+	found      func(report string) // what to do with a finding; nil: the test fails
+	mu         sync.Mutex
+}
+
+func (h *hunt) run() {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for h.stats.Steps() < h.statements && h.findings.Load() < maxFindings {
+				h.round(h.next.Add(1) - 1)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (h *hunt) round(seed uint64) {
+	ctx := context.Background()
+	r := random(seed, 0)
+	s := NewSchema(r)
+	w, err := NewWorlds(ctx, h.pg, s, Shared{
+		PlanSettings: somePlanSettings(r),
+		Front: func(ctx context.Context, database string) (Front, error) {
+			return StartProxy(ctx, h.pg, database, s, h.wrap)
+		},
+	})
+	if err != nil {
+		h.findings.Add(1)
+		h.t.Errorf("PGCORDON_SEED=%d: %v", seed, err)
+		return
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			h.t.Errorf("PGCORDON_SEED=%d: ending the round: %v", seed, err)
+		}
+	}()
+	for batch := range batchesPerRound {
+		if h.stats.Steps() >= h.statements || h.findings.Load() >= maxFindings {
+			return
+		}
+		f, err := w.Run(ctx, NewBatch(random(seed, 1+batch), s, batchSize), h.stats)
+		switch {
+		case err != nil:
+			h.findings.Add(1)
+			h.t.Errorf("PGCORDON_SEED=%d batch %d: %v", seed, batch, err)
+			return
+		case f != nil:
+			h.findings.Add(1)
+			h.report(seed, batch, w.Report(w.Shrink(ctx, f, shrinkPatience)))
+		}
+	}
+}
+
+func (h *hunt) report(seed uint64, batch int, report string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.found != nil {
+		h.found(report)
+		return
+	}
+	h.t.Errorf("PGCORDON_SEED=%d batch %d: the worlds differ: %s", seed, batch, report)
+}

@@ -29,7 +29,10 @@ type Step struct {
 	Ordered bool
 	// Hostile marks statements that may be refused: they try what a tenant may not do.
 	Hostile bool
-	Kind    string
+	// Views marks statements that may read views. The proxy puts a view's query in its place, so a result's columns come from
+	// the tables below it.
+	Views bool
+	Kind  string
 }
 
 // Batch is what is run on freshly loaded rows.
@@ -86,9 +89,9 @@ func (g *generator) unit() []*Step {
 
 // statement runs a maker with a clean slate and dresses up its result.
 func (g *generator) statement(make func() (*Node, string, bool)) *Step {
-	g.aliases, g.ctes, g.draws, g.hostile = 0, nil, nil, false
+	g.aliases, g.ctes, g.draws, g.hostile, g.views = 0, nil, nil, false, false
 	node, kind, ordered := make()
-	step := &Step{Tenant: g.tenants[0], Query: node, Kind: kind, Ordered: ordered, Hostile: g.hostile}
+	step := &Step{Tenant: g.tenants[0], Query: node, Kind: kind, Ordered: ordered, Hostile: g.hostile, Views: g.views}
 	for _, t := range g.draws {
 		step.Draws = append(step.Draws, t.sequence())
 	}
@@ -140,17 +143,15 @@ func (g *generator) leading() *List {
 
 // insertDefaults makes INSERT ... DEFAULT VALUES, which most tables refuse for want of an id.
 func (g *generator) insertDefaults() *Node {
-	var serial []*Table
-	for _, t := range g.writable() {
-		if t.sequence() != "" && t.by(UseID).Serial {
-			serial = append(serial, t)
+	t := pick(g, g.writable())
+	for _, other := range g.writable() {
+		if other.sequence() != "" && !g.chance(30) {
+			t = other
 		}
 	}
-	if len(serial) == 0 || g.chance(20) {
-		return n("INSERT INTO ", g.tableName(pick(g, g.writable())), " DEFAULT VALUES")
+	if t.sequence() != "" {
+		g.draws = append(g.draws, t)
 	}
-	t := pick(g, serial)
-	g.draws = append(g.draws, t)
 	return n("INSERT INTO ", g.tableName(t), " DEFAULT VALUES", opt(" RETURNING *"))
 }
 
@@ -215,7 +216,7 @@ func (g *generator) several() *Step {
 		next := g.statement(g.anything)
 		items.Items = append(items.Items, next.Query)
 		first.Draws = append(first.Draws, next.Draws...)
-		first.Hostile = first.Hostile || next.Hostile
+		first.Hostile, first.Views = first.Hostile || next.Hostile, first.Views || next.Views
 	}
 	first.Query, first.Kind = n(items), "several statements"
 	return first
