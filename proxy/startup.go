@@ -268,7 +268,11 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 	s.up, s.pipe, s.known = newUpstream(lease), newPipeline(), newPrepared()
 	b := pgwire.AppendAuthOK(nil)
 	for _, name := range slices.Sorted(maps.Keys(lease.Parameters)) {
-		b = pgwire.AppendParameterStatus(b, name, lease.Parameters[name])
+		value := lease.Parameters[name]
+		if name == "session_authorization" {
+			value = s.who.User // the upstream role is none of the client's business
+		}
+		b = pgwire.AppendParameterStatus(b, name, value)
 	}
 	b = pgwire.AppendBackendKeyData(b, s.server.cancels.issue(s))
 	if err := s.out.send(pgwire.AppendReady(b, 'I')); err != nil {
