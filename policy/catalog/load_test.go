@@ -186,7 +186,11 @@ func TestLoad(t *testing.T) {
 	if !slices.ContainsFunc(s.Casts, func(c catalog.Cast) bool { return c.Source == 23 && c.Target == 25 && c.Function == 0 }) {
 		t.Error("the user's cast without a function is missing")
 	}
+	hasSystemCatalog(t, s)
+}
 
+func hasSystemCatalog(t *testing.T, s *catalog.Snapshot) {
+	t.Helper()
 	pgCatalog := s.Schemas["pg_catalog"]
 	if pgCatalog.Relations["pg_class"] == nil || len(pgCatalog.Functions["lower"]) == 0 || pgCatalog.Types["int4"] == nil ||
 		len(pgCatalog.Operators["="]) == 0 {
