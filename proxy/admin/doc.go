@@ -8,8 +8,8 @@
 // The life cycle is Serve, in a goroutine of the caller's, then Shutdown, which lets requests end and makes Serve return nil.
 //
 // There is no authentication, so nothing here changes anything (only GET and HEAD are answered), no SQL, value or credential is
-// shown, profiles (net/http/pprof) are not served, and the configuration lets it listen on loopback unless told otherwise. Readers that send
-// or take nothing are cut off by timeouts.
+// shown, and profiles (net/http/pprof) are not served. It belongs on loopback or a private network all the same: metrics name the tenants.
+// Readers that send or take nothing are cut off by timeouts.
 //
 // A readiness probe costs the upstream a connection, so one result holds for a second, and probes that arrive at once share one. What is
 // found wrong is named in the answer; the error itself, which may name hosts and roles, goes to the log.
