@@ -6,11 +6,13 @@ SHELL    := /bin/bash
 COUNTS   ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
-# How many statements the two-world test runs; 0 keeps the test's own number.
+# How many statements the two-world test runs.
 N        ?= 100000
 # Which packages race covers.
 RACE     ?= ./...
 TESTFLAGS ?=
+BENCHFLAGS ?=
+DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
 .PHONY: demo test race lint fuzz bench build isolation setup
@@ -47,8 +49,8 @@ fuzz: setup
 
 # isolation: the two-world test with N statements, as make isolation N=1000000
 isolation: setup
-	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 ./test/isolation/...
+	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 -run TestTwoWorlds ./test/isolation
 
-# bench: direct, PgBouncer and pgcordon in turn
-bench: setup build
-	scripts/bench
+# bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
+bench: setup
+	go run ./bench $(BENCHFLAGS)
