@@ -29,8 +29,8 @@ type Bound struct {
 type BoundTable struct {
 	Relation *catalog.Relation
 	Scope    Scope
-	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there. A view needs
-	// none, because the tables in its definition are confined: they are zero when it does not show its tenant column.
+	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there. Views
+	// have none: the tables in their definitions are confined.
 	// A view has none: it is replaced by its definition.
 	Column string
 	Type   ColumnType
@@ -111,19 +111,10 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	return t
 }
 
-// bindTenantTable finds the tenant column; without a usable one anything but a view stays denied.
+// bindTenantTable finds the tenant column; without a usable one the table stays denied.
 func (p *Policy) bindTenantTable(t *BoundTable, rule *TableRule) {
 	column, want := p.TenantColumn(rule)
 	c := t.Relation.Column(column)
-	if t.Relation.Kind == catalog.View {
-		t.Scope = ScopeTenant
-		if c != nil {
-			if have, ok := ColumnTypeOf(c.TypeOID); ok {
-				t.Column, t.Type = column, have
-			}
-		}
-		return
-	}
 	if c == nil {
 		t.Problem = fmt.Sprintf("it has no column %q", column)
 		return

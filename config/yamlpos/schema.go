@@ -98,11 +98,20 @@ func defaultValue(t reflect.Type, text string) any {
 	return text
 }
 
-// Keys lists every key that Decode accepts for the struct type t, as dotted paths with [] for list elements
-// and <name> for keys that the user chooses.
-func Keys(t reflect.Type) []string { return keysOf(t, "") }
+// Entry describes one key for people.
+type Entry struct {
+	// Key is a dotted path, with [] for the elements of a list and <name> for keys that the user chooses.
+	Key      string
+	Value    string // what it takes
+	Default  string // empty for none
+	Required bool
+	Doc      string
+}
 
-func keysOf(t reflect.Type, prefix string) []string {
+// Reference lists every key that Decode accepts for the struct type t, in the order of its fields.
+func Reference(t reflect.Type) []Entry { return referenceOf(t, "") }
+
+func referenceOf(t reflect.Type, prefix string) []Entry {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -111,17 +120,56 @@ func keysOf(t reflect.Type, prefix string) []string {
 	}
 	switch t.Kind() {
 	case reflect.Slice:
-		return keysOf(t.Elem(), prefix+"[]")
+		return referenceOf(t.Elem(), prefix+"[]")
 	case reflect.Map:
-		return keysOf(t.Elem(), prefix+".<name>")
+		return referenceOf(t.Elem(), prefix+".<name>")
 	case reflect.Struct:
-		var out []string
+		var out []Entry
 		for _, f := range fieldsOf(t) {
 			key := strings.TrimPrefix(prefix+"."+f.key, ".")
-			out = append(out, key)
-			out = append(out, keysOf(t.Field(f.index).Type, key)...)
+			out = append(out, Entry{Key: key, Value: takes(t.Field(f.index).Type, f.tag), Default: f.tag.Get("default"),
+				Required: f.required, Doc: f.tag.Get("doc")})
+			out = append(out, referenceOf(t.Field(f.index).Type, key)...)
 		}
 		return out
 	}
 	return nil
+}
+
+// takes says in words which values a field takes.
+func takes(t reflect.Type, tag reflect.StructTag) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	limits := ""
+	switch low, high := tag.Get("min"), tag.Get("max"); {
+	case low != "" && high != "":
+		limits = ", " + low + " to " + high
+	case low != "":
+		limits = ", at least " + low
+	case high != "":
+		limits = ", at most " + high
+	}
+	switch {
+	case t == durationType:
+		return "duration" + limits
+	case reflect.PointerTo(t).Implements(textType):
+		return "string"
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list"
+	case reflect.Map, reflect.Struct:
+		return "mapping"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "whole number" + limits
+	case reflect.Float64:
+		return "number" + limits
+	}
+	if enum := tag.Get("enum"); enum != "" {
+		return strings.ReplaceAll(enum, ",", ", ")
+	}
+	return "string"
 }

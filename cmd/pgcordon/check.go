@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"pgcordon/policy"
+	"pgcordon/policy/advisor"
+)
+
+// checkReport is what check --json prints. Fields are only ever added.
+type checkReport struct {
+	Database      string            `json:"database"`
+	ServerVersion int               `json:"server_version"` // server_version_num
+	UpstreamRole  string            `json:"upstream_role"`
+	Relations     []checkRelation   `json:"relations"`
+	Functions     []checkFunction   `json:"functions"` // those that the policy vouches for
+	Findings      []advisor.Finding `json:"findings"`  // errors first
+	Errors        int               `json:"errors"`
+	Warnings      int               `json:"warnings"`
+}
+
+type checkRelation struct {
+	Relation string `json:"relation"`
+	Kind     string `json:"kind"`
+	Scope    string `json:"scope"`
+	Column   string `json:"column"` // tenant column; empty for other scopes
+	Type     string `json:"type"`
+	Rule     string `json:"rule"` // pattern that decided; empty for none
+}
+
+type checkFunction struct {
+	Function string `json:"function"`
+	Rule     string `json:"rule"`
+	Role     string `json:"role"` // empty: every tenant may call it
+	Why      string `json:"why"`
+}
+
+func newCheckCommand() *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check both files against the live database and report what the policy makes of it",
+		Long: "check validates pgcordon.yaml and the policy, connects to the upstream, binds the policy to its catalog, and reports scope, tenant\n" +
+			"column and type of every relation, the functions that the policy vouches for, and what to look at.\n\n" +
+			"Exit code: 0 without errors (warnings may stand), 1 with errors among the findings, 2 when a file is wrong or the upstream cannot be reached.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := assemble(cmd.Context(), file)
+			if err != nil {
+				return err
+			}
+			report := newCheckReport(a.bound)
+			if asJSON {
+				err = printJSON(cmd.OutOrStdout(), report)
+			} else {
+				err = report.print(cmd.OutOrStdout())
+			}
+			if err == nil && report.Errors > 0 {
+				err = &exitError{code: exitFindings}
+			}
+			return err
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newCheckReport(b *policy.Bound) *checkReport {
+	r := &checkReport{
+		Database: b.Catalog.Database, ServerVersion: b.Catalog.ServerVersion, UpstreamRole: b.Catalog.Role.Name,
+		Relations: []checkRelation{}, Functions: []checkFunction{}, Findings: advisor.Check(b),
+	}
+	for _, t := range advisor.Relations(b) {
+		c := checkRelation{
+			Relation: t.Relation.Schema + "." + t.Relation.Name, Kind: advisor.KindName(t.Relation),
+			Scope: t.Scope.String(), Column: t.Column, Rule: t.Rule,
+		}
+		if t.Column != "" {
+			c.Type = t.Type.String()
+		}
+		r.Relations = append(r.Relations, c)
+	}
+	for _, v := range advisor.Vouched(b) {
+		r.Functions = append(r.Functions, checkFunction{Function: advisor.FunctionName(v.Function), Rule: v.Rule.String(), Role: v.Role, Why: v.Rule.Why})
+	}
+	for _, f := range r.Findings {
+		switch f.Severity {
+		case advisor.Error:
+			r.Errors++
+		case advisor.Warning:
+			r.Warnings++
+		case advisor.Info:
+		}
+	}
+	return r
+}
+
+func (r *checkReport) print(w io.Writer) error {
+	out := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	out.row("database", fmt.Sprintf("%s, as %s", r.Database, r.UpstreamRole))
+	out.row("server", fmt.Sprintf("%d.%d", r.ServerVersion/10000, r.ServerVersion%10000))
+	out.row("")
+	out.row("RELATION", "KIND", "SCOPE", "COLUMN", "TYPE", "RULE")
+	for _, t := range r.Relations {
+		out.row(t.Relation, t.Kind, t.Scope, dash(t.Column), dash(t.Type), dash(t.Rule))
+	}
+	if len(r.Functions) > 0 {
+		out.row("")
+		out.row("FUNCTION", "FOR", "WHY")
+		for _, f := range r.Functions {
+			who := "every tenant"
+			if f.Role != "" {
+				who = "role " + f.Role
+			}
+			out.row(f.Function, who, f.Why)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	for _, f := range r.Findings {
+		if _, err := fmt.Fprintf(w, "\n%s: %s: %s (%s)\n    %s\n", f.Severity, f.Object, f.Message, f.Rule, f.Advice); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%d errors, %d warnings\n", r.Errors, r.Warnings)
+	return err
+}
+
+// table writes aligned columns.
+type table struct{ *tabwriter.Writer }
+
+// row writes one line. What fails shows in Flush.
+func (t *table) row(cells ...string) {
+	for i, cell := range cells {
+		if i > 0 {
+			_, _ = t.Write([]byte{'\t'})
+		}
+		_, _ = t.Write([]byte(cell))
+	}
+	_, _ = t.Write([]byte{'\n'})
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

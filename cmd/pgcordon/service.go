@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgcordon/config"
+	"pgcordon/policy/advisor"
+	"pgcordon/proxy"
+	"pgcordon/proxy/admin"
+	"pgcordon/proxy/auth"
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/observe"
+	"pgcordon/proxy/pool"
+)
+
+// service is the running proxy: what serve puts together of the packages' parts.
+type service struct {
+	file     string
+	log      *slog.Logger
+	started  time.Time
+	proxy    *proxy.Server
+	gate     *limit.Gate
+	observer *observe.Observer
+	admin    *admin.Server // nil for none
+	// certificates of the listeners, nil for those without TLS; a reload replaces what they point to.
+	certificates []*atomic.Pointer[tls.Certificate]
+	active       atomic.Pointer[running]
+	draining     atomic.Bool
+	lastReload   atomic.Pointer[admin.Reload]
+	// pools are all that were made: a reload that changes the upstream makes another, and sessions keep theirs.
+	// Only startService, reload and stop use it, which do not run at the same time.
+	pools []*pool.Pool
+
+	failed  chan error
+	serving sync.WaitGroup
+}
+
+// running is what a reload replaces in one step.
+type running struct {
+	*assembly
+	pool *pool.Pool
+}
+
+func (s *service) current() *running { return s.active.Load() }
+
+// startService opens every listener, and serves when all are open.
+func startService(file string, log *slog.Logger, a *assembly) (*service, error) {
+	s := &service{
+		file: file, log: log, started: time.Now(),
+		gate:     limit.NewGate(a.config.Limits.Of),
+		observer: observe.New(observe.Options{Logger: log}),
+	}
+	first := &running{assembly: a, pool: s.newPool(a.config)}
+	s.active.Store(first)
+	s.proxy = proxy.New(proxy.Config{
+		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log,
+		Wire: proxy.Wire{
+			MaxMessageBytes:    a.config.Wire.MaxMessageBytes,
+			MaxStatementBytes:  a.config.Rewriter.MaxStatementBytes,
+			StartupTimeout:     a.config.Wire.StartupTimeout,
+			MaxUnauthenticated: a.config.Wire.MaxUnauthenticated,
+		},
+	})
+	s.watch()
+	if err := s.listen(a.config); err != nil {
+		return nil, err
+	}
+	logBound(log, "policy bound", a)
+	return s, nil
+}
+
+// active returns what the proxy needs of it.
+func (r *running) active() proxy.Active {
+	return proxy.Active{
+		Planner:    r.rewriter,
+		Users:      auth.NewDirectory(r.config.Users),
+		Pool:       r.pool,
+		SearchPath: r.bound.Catalog.SearchPath,
+	}
+}
+
+func (s *service) newPool(cfg *config.Config) *pool.Pool {
+	p := pool.New(pool.Config{
+		Upstream:       &cfg.Upstream.Config,
+		MaxConnections: cfg.Pool.MaxConnections,
+		AcquireTimeout: cfg.Pool.AcquireTimeout,
+	})
+	s.pools = append(s.pools, p)
+	return p
+}
+
+// watch has the metrics read the plan cache and the pools.
+func (s *service) watch() {
+	s.observer.WatchCache(func() observe.Cache {
+		c := s.current().rewriter.CacheStats()
+		return observe.Cache{Hits: c.Hits, Misses: c.Misses, Evictions: c.Evictions, Entries: c.Entries, Bytes: int64(c.Bytes)}
+	})
+	s.observer.WatchPool(func() observe.Pool {
+		p := s.current().pool.Stats()
+		return observe.Pool{Open: p.InUse, InUse: p.InUse, Waiting: p.Waiting, Max: p.Max}
+	})
+}
+
+// listen opens all listeners before it serves one, so that an address in use is found before a client is let in.
+func (s *service) listen(cfg *config.Config) (err error) {
+	var open []net.Listener
+	defer func() {
+		if err != nil {
+			for _, l := range open {
+				err = errors.Join(err, l.Close())
+			}
+		}
+	}()
+	for _, l := range cfg.Listen {
+		opened, err := proxy.Listen(l.Network, l.Address, l.Port)
+		if err != nil {
+			return fmt.Errorf("listening on %s: %w", l, err)
+		}
+		open = append(open, opened)
+	}
+	var adminListener net.Listener
+	if cfg.AdminAddress != "" {
+		if adminListener, err = net.Listen("tcp", cfg.AdminAddress); err != nil {
+			return fmt.Errorf("listening on %s for admin: %w", cfg.AdminAddress, err)
+		}
+		open = append(open, adminListener)
+	}
+	s.failed = make(chan error, len(open))
+	if adminListener != nil {
+		s.serveAdmin(adminListener)
+	}
+	for i, l := range cfg.Listen {
+		s.serve(open[i], l)
+	}
+	return nil
+}
+
+func (s *service) serve(l net.Listener, cfg config.Listener) {
+	var encryption proxy.TLS
+	certificate := &atomic.Pointer[tls.Certificate]{}
+	s.certificates = append(s.certificates, certificate)
+	if cfg.Certificate != nil {
+		certificate.Store(cfg.Certificate)
+		encryption = proxy.TLS{Required: cfg.TLSRequired, Config: &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.Load(), nil },
+		}}
+	}
+	s.log.Info("listening", "address", l.Addr().String(), "tls", cfg.Certificate != nil)
+	s.serving.Go(func() {
+		if err := s.proxy.Serve(l, encryption); !errors.Is(err, proxy.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serving on %s: %w", cfg, err)
+		}
+	})
+}
+
+func (s *service) serveAdmin(l net.Listener) {
+	s.admin = admin.New(admin.Options{
+		Gatherer: s.observer,
+		Status:   s.status,
+		Bound:    func() bool { return s.current() != nil },
+		Draining: s.draining.Load,
+		Upstream: s.probe,
+		Logger:   s.log,
+	})
+	s.log.Info("admin listening", "address", l.Addr().String())
+	s.serving.Go(func() {
+		if err := s.admin.Serve(l); err != nil {
+			s.failed <- fmt.Errorf("serving admin: %w", err)
+		}
+	})
+}
+
+// probe logs in to the upstream and out again.
+func (s *service) probe(ctx context.Context) error {
+	conn, err := pgconn.ConnectConfig(ctx, &s.current().config.Upstream.Config)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func (s *service) status() admin.Status {
+	r := s.current()
+	tables := map[string]int{}
+	for _, t := range advisor.Relations(r.bound) {
+		tables[t.Scope.String()]++
+	}
+	return admin.Status{Version: versionText(), Started: s.started, Epoch: r.bound.Epoch, Tables: tables, Reload: s.lastReload.Load()}
+}
+
+// reload replaces the configuration by what the files and the catalog say now. An error changes nothing.
+// It reports whether a signal asked for the end meanwhile.
+func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended bool) {
+	next, err := assembleUnless(ctx, s.file, signals)
+	if errors.Is(err, errEnd) {
+		return true
+	}
+	if err == nil {
+		if keys := s.current().config.NeedsRestart(next.config); len(keys) > 0 {
+			err = fmt.Errorf("a change of %s needs a restart", strings.Join(keys, ", "))
+		}
+	}
+	if err != nil {
+		s.lastReload.Store(&admin.Reload{At: time.Now(), Problems: problems(err)})
+		logProblems(s.log, "reload refused, nothing was changed", err)
+		return false
+	}
+	r := &running{assembly: next, pool: s.current().pool}
+	if !sameUpstream(s.current().config, next.config) {
+		r.pool = s.newPool(next.config)
+	}
+	for i, l := range next.config.Listen {
+		s.certificates[i].Store(l.Certificate)
+	}
+	s.gate.SetLimits(next.config.Limits.Of)
+	s.active.Store(r)
+	s.proxy.Swap(r.active())
+	s.lastReload.Store(&admin.Reload{At: time.Now()})
+	logBound(s.log, "reloaded", next)
+	return false
+}
+
+// sameUpstream reports whether the pool of one configuration serves the other.
+func sameUpstream(a, b *config.Config) bool {
+	return a.Pool == b.Pool && a.Upstream.ConnString() == b.Upstream.ConnString() && a.Upstream.Password == b.Upstream.Password
+}
+
+// stop drains; sessions that have not ended when ctx does are cut off, which is no error.
+func (s *service) stop(ctx context.Context) error {
+	s.draining.Store(true)
+	if err := s.proxy.Shutdown(ctx); err != nil {
+		s.log.Warn("sessions were cut off", "error", err)
+	}
+	for _, p := range s.pools {
+		p.Close()
+	}
+	var err error
+	if s.admin != nil {
+		// Scrapes are short, but a client that does not read must not keep the process.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err = s.admin.Shutdown(last); errors.Is(err, context.DeadlineExceeded) {
+			err = nil
+		}
+	}
+	s.serving.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// logBound says what is in force, and what check would call an error.
+func logBound(log *slog.Logger, what string, a *assembly) {
+	tables := map[string]int{}
+	for _, t := range advisor.Relations(a.bound) {
+		tables[t.Scope.String()]++
+	}
+	c := a.bound.Catalog
+	log.Info(what, "database", c.Database, "server_version", c.ServerVersion, "users", len(a.config.Users),
+		"tenant_relations", tables["tenant"], "global_relations", tables["global"], "denied_relations", tables["denied"], "epoch", a.bound.Epoch)
+	for _, f := range slices.DeleteFunc(advisor.Check(a.bound), func(f advisor.Finding) bool { return f.Severity != advisor.Error }) {
+		log.Warn("pgcordon check finds an error", "rule", f.Rule, "object", f.Object, "message", f.Message)
+	}
+}
