@@ -17,12 +17,11 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	target := flag.String("target", "", "address to forward to")
 	flag.Parse()
-	if err := serve(*listen, *target); err != nil {
-		fmt.Fprintln(os.Stderr, "relay:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "relay:", serve(*listen, *target))
+	os.Exit(1)
 }
 
+// serve forwards until it cannot listen any more.
 func serve(listen, target string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
