@@ -141,7 +141,7 @@ func (r *relay) completed(e *expectation, kind answer) error {
 			r.s.known.forget(e.name)
 		}
 		r.take(true, nil)
-	case skip:
+	case skip, quiet:
 		r.take(false, nil)
 	case fake:
 		if kind != answerBind {
@@ -171,7 +171,7 @@ func (r *relay) executed(typ byte, e *expectation) error {
 	if e.mode == fake || e.kind != answerExecute && (e.kind != answerQuery || typ == pgwire.MsgPortalSuspended) {
 		return errDesync
 	}
-	if r.silent || e.mode == skip {
+	if r.silent || e.mode != forward {
 		r.take(false, nil)
 		if e.kind == answerExecute {
 			r.pop()
@@ -292,7 +292,7 @@ func (r *relay) ready(body []byte, e *expectation) error {
 	}
 	r.silent = false
 	r.pipe.setStatus(status)
-	r.take(e.mode != skip, nil)
+	r.take(e.mode != skip && !e.unready, nil)
 	if e.kind == answerQuery {
 		r.s.known.forget("")
 		if e.run != nil {

@@ -27,7 +27,8 @@ type mode uint8
 
 const (
 	forward mode = iota // it goes to the client
-	skip                // it answers a message of the proxy's own
+	skip                // it answers a statement of the proxy's own: the reply is kept
+	quiet               // it answers a message of the proxy's own, of which the client sees nothing but an error
 	fake                // it is an error that was provoked, and the failure goes to the client in its place
 )
 
@@ -45,6 +46,8 @@ type expectation struct {
 	closes    bool
 	// params is how many parameters a described statement shows; -1 when a portal is described.
 	params int
+	// unready keeps ReadyForQuery back: the client's Query goes on with another message.
+	unready bool
 	// reply collects what comes, in mode skip.
 	reply *reply
 }

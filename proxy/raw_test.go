@@ -115,3 +115,5 @@ var (
 	sync_ = &pgproto3.Sync{}
 	flush = &pgproto3.Flush{}
 )
+
+func dial(dsn string) (*pgconn.PgConn, error) { return pgconn.Connect(context.Background(), dsn) }

@@ -82,17 +82,62 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		return s.refuse(f, simple)
 	}
 	run.plan = plan
-	outcome, err := s.send(expectation{kind: answerQuery, run: run}, pgwire.AppendQuery(nil, plan.Splice(s.who.Tenant)))
+	sql := pgwire.AppendQuery(nil, plan.Splice(s.who.Tenant))
+	if permit.RowsPerStatement > 0 && returns(plan) {
+		if writes(plan) && !controls(plan) {
+			return s.queryWhole(run, sql)
+		}
+		s.hold = holdAll
+	}
+	outcome, err := s.send(expectation{kind: answerQuery, run: run}, sql)
 	if err != nil || outcome == ignored {
-		permit.Done()
+		run.permit.Done()
 		return err
 	}
 	s.settings.ran(plan)
 	s.groupEnded()
-	if permit.RowsPerStatement > 0 && returns(plan) {
-		s.hold = holdAll
-	}
 	return nil
+}
+
+// queryWhole runs a Query that writes and returns rows under a row limit. Outside of a transaction such a text commits by itself, maybe before
+// it is found to have too many rows; so it gets a transaction around it, which ends only when that is known.
+func (s *session) queryWhole(run *execution, sql []byte) error {
+	if err := s.drain(); err != nil {
+		return err
+	}
+	wrap := s.alone()
+	if wrap {
+		if _, err := s.send(expectation{kind: answerQuery, mode: quiet, unready: true}, pgwire.AppendQuery(nil, "BEGIN")); err != nil {
+			return err
+		}
+	}
+	outcome, err := s.send(expectation{kind: answerQuery, run: run, unready: wrap}, sql)
+	if err != nil || outcome == ignored {
+		run.permit.Done()
+		return err
+	}
+	s.settings.ran(run.plan)
+	s.groupEnded()
+	if err := s.drain(); err != nil || !wrap {
+		return err
+	}
+	end := "ROLLBACK"
+	if _, status := s.pipe.state(); status == 'T' {
+		end = "COMMIT"
+	}
+	_, err = s.send(expectation{kind: answerQuery, mode: quiet}, pgwire.AppendQuery(nil, end))
+	return err
+}
+
+// controls reports whether a plan begins or ends transactions.
+func controls(plan *rewriter.Plan) bool {
+	for i := range plan.Statements {
+		switch plan.Statements[i].Kind {
+		case rewriter.KindBegin, rewriter.KindCommit, rewriter.KindRollback, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindRollbackTo:
+			return true
+		}
+	}
+	return false
 }
 
 func (s *session) tooLong() *failure {
