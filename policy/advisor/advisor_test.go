@@ -67,7 +67,7 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'risky') THEN
     CREATE ROLE risky LOGIN BYPASSRLS CREATEDB CREATEROLE;
     CREATE ROLE risky_group;
-    GRANT pg_read_all_data, pg_monitor TO risky_group;
+    GRANT pg_read_server_files, pg_monitor TO risky_group;
     GRANT risky_group TO risky;
   END IF;
 END $$;
