@@ -1,0 +1,273 @@
+package rewriter
+
+import (
+	"errors"
+	"fmt"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// The sweep proves the rewriter's output without trusting how it was made: it parses the very text that goes upstream, and looks at
+// every message of the parse tree by reflection. It shares no code with the rewriter but the tables of built-in functions, and knows
+// only what a confined statement looks like. What it does not know, it refuses: the default of each switch is an error.
+//
+// Its errors are for developers. A client never sees them.
+
+// sweepInput is what the rewriter claims about its output.
+type sweepInput struct {
+	bound      *policy.Bound
+	role       *policy.Role // nil for an ordinary tenant user
+	statements int          // how many the client's text had
+	// tenants are the parameters that carry the tenant, by number.
+	tenants      map[int32]policy.ColumnType
+	clientParams int
+	// constants and arguments stand where the tenant's id must stand; the executor compares them with it.
+	constants []TenantConstant
+	arguments []TenantArgument
+}
+
+// errNotEqual tells that the printed text does not parse into the intended tree: a fault of the printer, not of the rewriter.
+var errNotEqual = errors.New("the printed text parses into another tree than the one intended")
+
+// sweep returns nil when sql, parsed again, is the tree want in as many statements as the client wrote,
+// and each of them stays inside the tenant.
+func sweep(sql string, want *pg.ParseResult, in sweepInput) error {
+	got, err := pg.Parse(sql)
+	if err != nil {
+		return fmt.Errorf("%w: it does not parse: %w", errNotEqual, err)
+	}
+	if len(got.Stmts) != in.statements {
+		return fmt.Errorf("%w: %d statements became %d", errNotEqual, in.statements, len(got.Stmts))
+	}
+	if !equalTrees(got.ProtoReflect(), want.ProtoReflect()) {
+		return errNotEqual
+	}
+	s := sweeper{in: in, catalog: indexCatalog(in.bound.Catalog)}
+	for _, raw := range got.Stmts {
+		s.top(raw.Stmt)
+	}
+	return s.err
+}
+
+// equalTrees compares two parse trees in everything but positions in the text.
+func equalTrees(a, b protoreflect.Message) bool {
+	if a.Descriptor() != b.Descriptor() {
+		return false
+	}
+	equal, fields := true, 0
+	a.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if isPosition(f) {
+			return true
+		}
+		fields++
+		equal = b.Has(f) && equalValues(f, v, b.Get(f))
+		return equal
+	})
+	if !equal {
+		return false
+	}
+	b.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if !isPosition(f) {
+			fields--
+		}
+		return true
+	})
+	return fields == 0
+}
+
+func equalValues(f protoreflect.FieldDescriptor, a, b protoreflect.Value) bool {
+	switch {
+	case f.IsMap():
+		return false // the parse tree has none
+	case f.IsList():
+		x, y := a.List(), b.List()
+		if x.Len() != y.Len() {
+			return false
+		}
+		for i := range x.Len() {
+			if f.Message() != nil && !equalTrees(x.Get(i).Message(), y.Get(i).Message()) ||
+				f.Message() == nil && !x.Get(i).Equal(y.Get(i)) {
+				return false
+			}
+		}
+		return true
+	case f.Message() != nil:
+		return equalTrees(a.Message(), b.Message())
+	}
+	return a.Equal(b)
+}
+
+func isPosition(f protoreflect.FieldDescriptor) bool {
+	switch f.Name() {
+	case "location", "stmt_location", "stmt_len":
+		return true
+	}
+	return false
+}
+
+// sweeper walks one output. The first thing wrong ends the walk.
+type sweeper struct {
+	in      sweepInput
+	catalog *catalogIndex
+	err     error
+}
+
+func (s *sweeper) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+	}
+}
+
+// sweepEnv is what names mean at some place: the tables of the FROM lists around it, and the CTEs in scope.
+type sweepEnv struct {
+	names *sweepScope
+	ctes  *sweepCTE
+}
+
+// sweepCTE is a name of a WITH clause, before those that were in scope already.
+type sweepCTE struct {
+	name string
+	next *sweepCTE
+}
+
+func (c *sweepCTE) has(name string) bool {
+	for ; c != nil; c = c.next {
+		if c.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// sweepScope holds the names of one query's FROM, and of the query around it.
+type sweepScope struct {
+	names  []fromName
+	parent *sweepScope
+}
+
+// fromName is one item of FROM as column references name it: by its alias, or by schema and table.
+type fromName struct {
+	schema, name string
+	table        *policy.BoundTable // nil for a sub-select, function, CTE or aliased join
+}
+
+func (sc *sweepScope) find(schema, relation string) *fromName {
+	for ; sc != nil; sc = sc.parent {
+		for i := range sc.names {
+			n := &sc.names[i]
+			if n.name == relation && (n.schema == schema || schema == "" && n.table != nil) {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// top checks one statement as the client's kind of it allows.
+func (s *sweeper) top(n *pg.Node) {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_TransactionStmt:
+		s.transaction(x.TransactionStmt)
+	case *pg.Node_VariableSetStmt:
+		s.variableSet(x.VariableSetStmt)
+	case *pg.Node_VariableShowStmt:
+		if !shownSettings[x.VariableShowStmt.Name] && !changedSettings[x.VariableShowStmt.Name] {
+			s.fail("SHOW %s", x.VariableShowStmt.Name)
+		}
+	default:
+		s.statement(n, sweepEnv{})
+	}
+}
+
+// statement checks a query, at the top or in a CTE.
+func (s *sweeper) statement(n *pg.Node, e sweepEnv) {
+	switch x := n.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		s.query(x.SelectStmt, e, nil)
+	case *pg.Node_InsertStmt:
+		s.insert(x.InsertStmt, e)
+	case *pg.Node_UpdateStmt:
+		s.update(x.UpdateStmt, e)
+	case *pg.Node_DeleteStmt:
+		s.delete(x.DeleteStmt, e)
+	default:
+		s.fail("statement of kind %T", n.GetNode())
+	}
+}
+
+// with checks a WITH clause and returns the CTEs in scope behind it. Each CTE of a recursive clause sees all of them, itself too; else
+// it sees those before it (Postgres manual, "WITH Queries").
+func (s *sweeper) with(w *pg.WithClause, e sweepEnv) *sweepCTE {
+	if w == nil {
+		return e.ctes
+	}
+	if w.Recursive {
+		for _, n := range w.Ctes {
+			e.ctes = &sweepCTE{name: n.GetCommonTableExpr().GetCtename(), next: e.ctes}
+		}
+	}
+	for _, n := range w.Ctes {
+		c := n.GetCommonTableExpr()
+		if c == nil || c.Ctename == "" {
+			s.fail("WITH holds %T", n.GetNode())
+			return e.ctes
+		}
+		s.statement(c.Ctequery, e)
+		s.fields(c.ProtoReflect(), e, "ctequery")
+		if !w.Recursive {
+			e.ctes = &sweepCTE{name: c.Ctename, next: e.ctes}
+		}
+	}
+	return e.ctes
+}
+
+// query checks a SELECT, VALUES or set operation. With a target it is the source of an INSERT, and each of its
+// rows has the tenant at the target's column.
+func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
+	if q == nil || s.err != nil {
+		return
+	}
+	if q.IntoClause != nil {
+		s.fail("SELECT INTO")
+		return
+	}
+	e.ctes = s.with(q.WithClause, e)
+	inner := &sweepScope{parent: e.names}
+	in := sweepEnv{names: inner, ctes: e.ctes}
+	m := q.ProtoReflect()
+	switch q.Op {
+	case pg.SetOperation_SETOP_NONE:
+		if q.Larg != nil || q.Rarg != nil {
+			s.fail("arms without a set operation")
+		}
+		open := s.from(q.FromClause, in)
+		s.confine(q.WhereClause, in, open, "WHERE")
+		if target != nil {
+			s.source(q, in, target)
+		} else {
+			s.fields(m, in, "with_clause", "from_clause", "where_clause")
+		}
+	case pg.SetOperation_SETOP_UNION, pg.SetOperation_SETOP_INTERSECT, pg.SetOperation_SETOP_EXCEPT:
+		if q.Larg == nil || q.Rarg == nil || len(q.FromClause) > 0 || q.WhereClause != nil || len(q.TargetList) > 0 || len(q.ValuesLists) > 0 {
+			s.fail("set operation with parts of a SELECT")
+		}
+		s.query(q.Larg, e, target)
+		s.query(q.Rarg, e, target)
+		s.fields(m, in, "with_clause", "larg", "rarg")
+	default:
+		s.fail("set operation %v", q.Op)
+	}
+}
+
+// catalogIndex answers what the sweep asks a snapshot about again and again.
+type catalogIndex struct {
+	snapshot *catalog.Snapshot
+	// operators are the names of those outside pg_catalog.
+	operators map[string]bool
+	// unary are the functions outside pg_catalog that can be called with one argument, by name.
+	unary map[string][]*catalog.Function
+}

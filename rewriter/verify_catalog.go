@@ -1,0 +1,160 @@
+package rewriter
+
+import (
+	"sync/atomic"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// lastIndex is the index of the snapshot in use. A process works with one at a time, but for the moments of a reload.
+var lastIndex atomic.Pointer[catalogIndex]
+
+func indexCatalog(snap *catalog.Snapshot) *catalogIndex {
+	if x := lastIndex.Load(); x != nil && x.snapshot == snap {
+		return x
+	}
+	x := &catalogIndex{snapshot: snap, operators: map[string]bool{}, unary: map[string][]*catalog.Function{}}
+	for _, schema := range snap.Schemas {
+		if schema.Name == "pg_catalog" {
+			continue
+		}
+		for name := range schema.Operators {
+			x.operators[name] = true
+		}
+		for name, overloads := range schema.Functions {
+			for _, f := range overloads {
+				if canTake(f, 1) {
+					x.unary[name] = append(x.unary[name], f)
+				}
+			}
+		}
+	}
+	lastIndex.Store(x)
+	return x
+}
+
+// canTake says whether a call with n arguments can mean the function.
+func canTake(f *catalog.Function, n int) bool {
+	least := len(f.Args) - f.Defaults
+	if f.Variadic {
+		return n >= least-1
+	}
+	return n >= least && n <= len(f.Args)
+}
+
+// vouched says whether the policy allows the function of the user's.
+func (s *sweeper) vouched(f *catalog.Function) bool {
+	role := ""
+	if s.in.role != nil {
+		role = s.in.role.Name
+	}
+	return f.Kind != 'p' && s.in.bound.Vouched(f.OID, role) != nil
+}
+
+// function checks that every function which a call could mean is allowed.
+func (s *sweeper) function(names []string, nargs int) {
+	if len(names) != 2 {
+		s.fail("function %q is not qualified by its schema alone", names)
+		return
+	}
+	if names[0] == "pg_catalog" {
+		if ok, reason := builtinDecision(names[1], nargs); !ok {
+			s.fail("function %q: %s", names, reason)
+		}
+		return
+	}
+	schema := s.in.bound.Catalog.Schemas[names[0]]
+	if schema == nil {
+		s.fail("function %q is in no schema of the snapshot", names)
+		return
+	}
+	found := false
+	for _, f := range schema.Functions[names[1]] {
+		if canTake(f, nargs) {
+			found = true
+			if !s.vouched(f) {
+				s.fail("function %q(%s) is not vouched for", names, f.IdentityArgs)
+			}
+		}
+	}
+	if !found {
+		s.fail("function %q with %d arguments is not in the snapshot", names, nargs)
+	}
+}
+
+// attribute checks a name behind a dot that may not be a column. Postgres then calls a function by that name on what stands before the dot
+// (manual, "Using Composite Types in Queries"), be it composite or not.
+func (s *sweeper) attribute(name string) {
+	for _, f := range s.catalog.unary[name] {
+		if !s.vouched(f) {
+			s.fail("attribute %q can mean a call of %s.%s(%s)", name, f.Schema, f.Name, f.IdentityArgs)
+			return
+		}
+	}
+	overloads := builtins().functions[name]
+	for _, o := range overloads {
+		if !o.takes(1) || o.allowed || o.reason == internalReason {
+			continue
+		}
+		s.fail("attribute %q can mean a call of a built-in function: %s", name, o.reason)
+		return
+	}
+}
+
+// internalReason is the table's for functions that no expression can call, for want of an argument.
+const internalReason = "takes or returns an internal type"
+
+// systemColumns are those of every table (Postgres manual, "System Columns").
+var systemColumns = map[string]bool{"ctid": true, "xmin": true, "xmax": true, "cmin": true, "cmax": true, "tableoid": true}
+
+// operator checks the name of an operator: built in, and no other of that name that search_path could find first.
+func (s *sweeper) operator(names []string, prefix bool) {
+	switch {
+	case len(names) == 2 && names[0] == "pg_catalog":
+	case len(names) == 1:
+		if s.catalog.operators[names[0]] {
+			s.fail("operator %s is not qualified, and a user's has the same name", names[0])
+			return
+		}
+	default:
+		s.fail("operator %q is not of pg_catalog", names)
+		return
+	}
+	if !operatorAllowed(names[len(names)-1], prefix) {
+		s.fail("operator %q is not built in", names)
+	}
+}
+
+// implied checks operators that a construct looks up by an unqualified name.
+func (s *sweeper) implied(construct string, names ...string) {
+	for _, n := range names {
+		if s.catalog.operators[n] {
+			s.fail("%s means operator %s, and a user's has the same name", construct, n)
+		}
+	}
+}
+
+// typeAllowed checks a type of the snapshot that is not built in.
+func (s *sweeper) typeAllowed(t *catalog.Type, depth int) bool {
+	if t == nil || depth > 16 {
+		return false
+	}
+	if t.Schema == "pg_catalog" {
+		return builtinTypeAllowed(t.Name)
+	}
+	of := func(oid uint32) bool { return s.typeAllowed(s.in.bound.Catalog.TypeByOID[oid], depth+1) }
+	if t.Element != 0 {
+		return of(t.Element)
+	}
+	switch t.Kind {
+	case 'b', 'e', 'r', 'm':
+		return true
+	case 'd':
+		return of(t.Base)
+	case 'c':
+		table := s.in.bound.Table(t.Relation)
+		return table == nil || table.Relation.Kind == catalog.CompositeType || table.Scope != policy.ScopeDenied
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+package rewriter
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+)
+
+// transaction checks transaction control.
+func (s *sweeper) transaction(t *pg.TransactionStmt) {
+	switch t.Kind {
+	case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START, pg.TransactionStmtKind_TRANS_STMT_COMMIT,
+		pg.TransactionStmtKind_TRANS_STMT_ROLLBACK, pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE,
+		pg.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
+	default:
+		s.fail("transaction statement %v", t.Kind)
+	}
+	if t.Gid != "" {
+		s.fail("transaction statement with a global identifier")
+	}
+	s.transactionModes(t.Options)
+}
+
+func (s *sweeper) transactionModes(options []*pg.Node) {
+	for _, n := range options {
+		d := n.GetDefElem()
+		switch d.GetDefname() {
+		case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
+		default:
+			s.fail("transaction mode %q", d.GetDefname())
+			return
+		}
+		if d.Arg.GetAConst() == nil || d.Defnamespace != "" {
+			s.fail("transaction mode %s of an unknown form", d.Defname)
+		}
+	}
+}
+
+// changedSettings are those that a client may SET and RESET; shownSettings may be read besides.
+// None of them chooses whose rows are seen, what runs, or what another session sees.
+var (
+	changedSettings = settings(`application_name bytea_output client_encoding client_min_messages datestyle default_text_search_config
+		default_transaction_deferrable default_transaction_isolation default_transaction_read_only escape_string_warning extra_float_digits
+		idle_in_transaction_session_timeout intervalstyle jit lock_timeout row_security search_path standard_conforming_strings
+		statement_timeout synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only xmloption`)
+	shownSettings = settings(`integer_datetimes is_superuser max_identifier_length server_encoding server_version server_version_num
+		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys`)
+	// onSettings may be set to their default alone: without them the sweep and the server would read the text differently.
+	onSettings = settings(`row_security standard_conforming_strings`)
+)
+
+func settings(names string) map[string]bool {
+	m := map[string]bool{}
+	for _, n := range strings.Fields(names) {
+		m[n] = true
+	}
+	return m
+}
+
+// variableSet checks SET and RESET.
+func (s *sweeper) variableSet(v *pg.VariableSetStmt) {
+	switch v.Kind {
+	case pg.VariableSetKind_VAR_SET_VALUE:
+		s.setValue(v)
+	case pg.VariableSetKind_VAR_SET_DEFAULT, pg.VariableSetKind_VAR_RESET:
+		if !changedSettings[v.Name] || len(v.Args) > 0 {
+			s.fail("RESET %s", v.Name)
+		}
+	case pg.VariableSetKind_VAR_RESET_ALL:
+	case pg.VariableSetKind_VAR_SET_MULTI:
+		if v.Name != "TRANSACTION" && v.Name != "SESSION CHARACTERISTICS" {
+			s.fail("SET %s", v.Name)
+		}
+		s.transactionModes(v.Args)
+	default:
+		s.fail("SET of kind %v", v.Kind)
+	}
+}
+
+func (s *sweeper) setValue(v *pg.VariableSetStmt) {
+	if !changedSettings[v.Name] || len(v.Args) == 0 {
+		s.fail("SET %s", v.Name)
+		return
+	}
+	for _, n := range v.Args {
+		if c := n.GetTypeCast(); c != nil && v.Name == "timezone" { // SET TIME ZONE INTERVAL
+			s.typeName(c.TypeName)
+			n = c.Arg
+		}
+		text, ok := constantText(n.GetAConst())
+		if !ok {
+			s.fail("SET %s to something other than a constant", v.Name)
+			return
+		}
+		switch lower := strings.ToLower(text); {
+		case onSettings[v.Name] && lower != "on" && lower != "true" && lower != "yes" && lower != "1":
+			s.fail("SET %s to %q", v.Name, text)
+		case v.Name == "client_encoding" && lower != "utf8" && lower != "utf-8" && lower != "unicode":
+			s.fail("SET client_encoding to %q", text)
+		case v.Name == "search_path" && strings.HasPrefix(lower, "pg_"):
+			s.fail("SET search_path to %q", text)
+		}
+	}
+}
