@@ -31,6 +31,9 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	if err := pgwire.Decode(&m, body); err != nil {
 		return s.refuse(malformed(pgwire.ErrFormat), extended)
 	}
+	if len(m.Query) > s.server.wire.MaxStatementBytes {
+		return s.refuseParse(s.tooLong(), m.Name)
+	}
 	st := &statement{sql: m.Query, types: m.ParameterOIDs}
 	if f := reserved(m.Name); f != nil {
 		return s.refuse(f, extended)

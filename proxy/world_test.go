@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func (w *world) dsnOf(user string, params ...string) string {
 		q.Set(params[i], params[i+1])
 	}
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: w.listener.Addr().String(), Path: "/" + w.database,
-		RawQuery: q.Encode()}
+		RawQuery: strings.ReplaceAll(q.Encode(), "+", "%20")}
 	return u.String()
 }
 
