@@ -289,10 +289,11 @@ func (s *session) refuseParse(f *failure, name string) error {
 	return err
 }
 
-// alone reports whether no transaction, explicit or not, is open upstream.
+// alone reports whether no transaction, explicit or not, is open upstream. While the upstream skips messages it waits for a Sync, also
+// behind a Query that it has skipped.
 func (s *session) alone() bool {
 	empty, status := s.pipe.state()
-	return empty && status == 'I' && !s.open
+	return empty && status == 'I' && !s.open && !s.pipe.skips()
 }
 
 // groupEnded notes a Sync, or a Query: what was not in an explicit transaction has ended.
