@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	signal NAME              send a signal to the server
 //	log REGEXP               wait until the server's log matches
 //	ended CODE               wait until the server has ended, with this exit code
+//	certificate NAME         write NAME.crt and NAME.key for 127.0.0.1
 //	same FILE FILE           compare, without what depends on the server's version and on the test
 func TestScripts(t *testing.T) {
 	pg := throwawaytest.ForTest(t)
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": scriptDatabase, "admin": scriptAdmin, "serve": scriptServe, "query": scriptQuery,
-			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "same": scriptSame,
+			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "certificate": scriptCertificate, "same": scriptSame,
 		},
 	})
 }
@@ -149,7 +150,10 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := &scriptServer{cmd: exec.Command(program, append([]string{"serve"}, args...)...), done: make(chan struct{}), more: make(chan struct{})}
 	s.cmd.Args[0] = "pgcordon"
 	s.cmd.Dir, s.cmd.Stderr, s.cmd.Stdout = ts.MkAbs("."), s, s
-	s.cmd.Env = append(os.Environ(), "DSN="+ts.Getenv("DSN"), "PATH="+ts.Getenv("PATH"))
+	s.cmd.Env = os.Environ()
+	for _, name := range []string{"PATH", "DSN", "SOCKETS"} {
+		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
+	}
 	ts.Check(s.cmd.Start())
 	go func() {
 		defer close(s.done)

@@ -88,7 +88,7 @@ var errEnd = errors.New("interrupted")
 // assembleUnless assembles, begins anew at SIGHUP, and gives up with errEnd when a signal asks for the end.
 func assembleUnless(ctx context.Context, file string, signals <-chan os.Signal) (*assembly, error) {
 	for {
-		a, err, sig := assembleUntil(ctx, file, signals)
+		a, sig, err := assembleUntil(ctx, file, signals)
 		switch sig {
 		case nil:
 			return a, err
@@ -100,7 +100,7 @@ func assembleUnless(ctx context.Context, file string, signals <-chan os.Signal) 
 }
 
 // assembleUntil assembles until a signal comes, which it returns.
-func assembleUntil(ctx context.Context, file string, signals <-chan os.Signal) (a *assembly, err error, sig os.Signal) {
+func assembleUntil(ctx context.Context, file string, signals <-chan os.Signal) (a *assembly, sig os.Signal, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
@@ -110,11 +110,11 @@ func assembleUntil(ctx context.Context, file string, signals <-chan os.Signal) (
 	}()
 	select {
 	case <-done:
-		return a, err, nil
+		return a, nil, err
 	case sig = <-signals:
 		cancel()
 		<-done
-		return nil, nil, sig
+		return nil, sig, nil
 	}
 }
 
