@@ -38,6 +38,8 @@ type Plan struct {
 	Tenants []TenantParam
 	// splices are the byte ranges of the tenant parameters in SQL, ascending.
 	splices []splice
+	// origins tell where in the client's text stands what stands in SQL: byte offsets in SQL, positions in the client's text.
+	origins []origin
 	// Constants are texts that the client wrote where the tenant's id must stand. The executor refuses the plan
 	// for a tenant whose id is not equal to each of them (Plan.CheckConstants).
 	Constants []TenantConstant

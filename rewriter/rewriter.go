@@ -1,6 +1,13 @@
 package rewriter
 
 import (
+	"errors"
+	"log/slog"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+	"github.com/pganalyze/pg_query_go/v5/parser"
+
 	"pgcordon/policy"
 )
 
@@ -31,15 +38,159 @@ type Options struct {
 	CacheBytes int
 	// MaxStatementBytes bounds a text before it is parsed; 0 means 1 MiB.
 	MaxStatementBytes int
+	// Log gets what the sweep finds: a fault of the rewriter's own. Nil means slog.Default.
+	Log *slog.Logger
 }
 
 // Rewriter turns the client's SQL into SQL that is confined to the tenant. It is safe for concurrent use.
 type Rewriter struct {
 	bound *policy.Bound
 	opts  Options
+	cache *cache
 }
 
 // New returns a rewriter for one bound policy. A new policy or snapshot needs a new rewriter.
 func New(bound *policy.Bound, opts Options) *Rewriter {
-	return &Rewriter{bound: bound, opts: opts}
+	if opts.CacheBytes == 0 {
+		opts.CacheBytes = 64 << 20
+	}
+	if opts.MaxStatementBytes == 0 {
+		opts.MaxStatementBytes = 1 << 20
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes)}
+}
+
+// Bound returns the policy that the rewriter applies.
+func (r *Rewriter) Bound() *policy.Bound { return r.bound }
+
+// Plan returns what to send upstream for a client's text. The error is always a *Denial.
+// The plan may be shared with other sessions and tenants.
+func (r *Rewriter) Plan(req Request) (*Plan, error) {
+	key := cacheKey(&req)
+	if e, ok := r.cache.get(key); ok {
+		if e.denial != nil {
+			return nil, e.denial
+		}
+		return e.plan, nil
+	}
+	plan, denial := r.plan(req)
+	r.cache.put(key, plan, denial)
+	if denial != nil {
+		return nil, denial
+	}
+	return plan, nil
+}
+
+// plan does the work of Plan for a text that is not in the cache:
+// guard, parse, rewrite, print, and check what was printed.
+func (r *Rewriter) plan(req Request) (*Plan, *Denial) {
+	if d := guardInput(req.SQL, r.opts.MaxStatementBytes); d != nil {
+		return nil, d
+	}
+	tree, err := pg.Parse(req.SQL)
+	if err != nil {
+		return nil, syntaxDenial(err, req.SQL, r.bound.Catalog.ServerVersion)
+	}
+	p := &pass{bound: r.bound, cat: r.bound.Catalog, req: req, path: req.SearchPath,
+		params: map[policy.ColumnType][]*pg.ParamRef{}, clientParams: len(req.ParamTypes)}
+	if req.Role != "" {
+		if p.role = r.bound.Policy.Roles[req.Role]; p.role == nil {
+			p.deny(statePrivilege, ruleReadOnly, "the role "+req.Role+" is not in the policy", "")
+		}
+	}
+	plan := r.rewrite(p, tree)
+	fingerprint, _ := pg.Fingerprint(req.SQL)
+	if p.denial != nil {
+		p.denial.Fingerprint = fingerprint
+		return nil, p.denial
+	}
+	plan.Fingerprint = fingerprint
+	if len(tree.Stmts) == 0 {
+		plan.size = planSize(plan)
+		return plan, nil
+	}
+	if d := r.print(p, tree, plan); d != nil {
+		d.Fingerprint = fingerprint
+		return nil, d
+	}
+	return plan, nil
+}
+
+// rewrite changes the tree and describes it.
+func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
+	plan := &Plan{}
+	if len(tree.Stmts) > 1 && p.req.Protocol == Extended {
+		p.deny(stateSyntax, ruleMultiple, "cannot insert multiple commands into a prepared statement", "")
+	}
+	for _, s := range tree.Stmts {
+		plan.Statements = append(plan.Statements, p.statement(s.Stmt))
+		s.StmtLocation, s.StmtLen = 0, 0
+	}
+	plan.ClientParams = p.clientParams
+	plan.Tenants = p.number(p.clientParams)
+	if n := len(plan.Tenants); n > 0 && p.clientParams+n > maxParams {
+		p.deny("54023", ruleParameter, "too many parameters", "")
+	}
+	plan.Constants, plan.Params, plan.Relations = p.constants, p.arguments, p.notes
+	return plan
+}
+
+// print turns the tree into the text that goes upstream, and has the sweep prove that text.
+func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
+	out, err := printTree(tree, plan.Tenants)
+	if err != nil {
+		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
+	}
+	plan.SQL, plan.splices, plan.origins = out.text, out.splices, clientOrigins(out.origins, p.req.SQL)
+	if !mutating {
+		tenants := map[int32]policy.ColumnType{}
+		for _, t := range plan.Tenants {
+			tenants[int32(t.Number)] = t.Type
+		}
+		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
+			clientParams: plan.ClientParams, constants: plan.Constants, arguments: plan.Params}
+		if err := sweep(plan.SQL, tree, in); err != nil {
+			return r.sweepDenial(err)
+		}
+	}
+	plan.size = planSize(plan)
+	return nil
+}
+
+// sweepDenial refuses what the sweep did not accept. A tree that changed in printing is a limit of the printer; all else is a fault
+// of the rewriter, and is logged as one.
+func (r *Rewriter) sweepDenial(err error) *Denial {
+	if errors.Is(err, errNotEqual) {
+		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed without changing its meaning",
+			Hint: "Write it more plainly, for instance with a sub-select in place of nested parentheses."}
+	}
+	r.opts.Log.Error("the rewriter's output did not pass the independent check", "rule", ruleSweep, "error", err.Error())
+	return &Denial{SQLState: statePrivilege, Rule: ruleSweep, Message: "the statement could not be proven to stay inside the tenant",
+		Hint: "This is a limit of pgcordon; please report the statement."}
+}
+
+// syntaxDenial is Postgres's own answer to a text that does not parse.
+func syntaxDenial(err error, sql string, server int) *Denial {
+	var pe *parser.Error
+	if !errors.As(err, &pe) {
+		return &Denial{SQLState: stateSyntax, Rule: ruleSyntax, Message: "the statement cannot be parsed"}
+	}
+	p := pass{req: Request{SQL: sql}}
+	state := stateSyntax
+	if strings.HasPrefix(pe.Message, "there is no parameter") {
+		state = stateUndefinedParam
+	}
+	return &Denial{SQLState: state, Rule: ruleSyntax, Message: pe.Message, Position: p.position(int32(pe.Cursorpos) - 1),
+		Hint: hintFor(server)}
+}
+
+// hintFor tells users of a newer server why their server would have understood.
+func hintFor(server int) string {
+	if server >= 170000 {
+		return "pgcordon parses with the grammar of PostgreSQL 16."
+	}
+	return ""
 }

@@ -1,0 +1,61 @@
+package rewriter
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+)
+
+// statement rewrites one statement and says what kind it is. The switch is closed: what it does not name is refused by its kind.
+func (p *pass) statement(n *pg.Node) Statement {
+	p.writes = false
+	switch v := n.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		p.selectStmt(v.SelectStmt, nil, nil)
+		return Statement{Kind: KindSelect, Writes: p.writes, Returns: true}
+	case *pg.Node_InsertStmt:
+		p.insert(v.InsertStmt, nil, nil)
+		return Statement{Kind: KindInsert, Writes: true, Returns: len(v.InsertStmt.ReturningList) > 0}
+	case *pg.Node_UpdateStmt:
+		p.update(v.UpdateStmt, nil, nil)
+		return Statement{Kind: KindUpdate, Writes: true, Returns: len(v.UpdateStmt.ReturningList) > 0}
+	case *pg.Node_DeleteStmt:
+		p.delete(v.DeleteStmt, nil, nil)
+		return Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
+	case *pg.Node_TransactionStmt:
+		return Statement{Kind: p.transaction(v.TransactionStmt)}
+	case *pg.Node_VariableSetStmt:
+		return Statement{Kind: KindSet, Setting: p.set(v.VariableSetStmt)}
+	case *pg.Node_VariableShowStmt:
+		p.show(v.VariableShowStmt)
+		return Statement{Kind: KindShow, Returns: true}
+	}
+	p.refuse(n)
+	return Statement{}
+}
+
+// refuse denies a statement by its kind. DDL and administration are a matter of privilege; the rest is not supported.
+func (p *pass) refuse(n *pg.Node) {
+	kind := nodeName(n)
+	state, hint := stateFeature, "pgcordon does not support this kind of statement."
+	for _, prefix := range []string{"Create", "Alter", "Drop", "Grant", "Truncate", "Vacuum", "Cluster", "Reindex", "Index", "View",
+		"Rename", "Rule", "Comment", "SecLabel", "Reassign", "Define", "CheckPoint", "Load", "Refresh", "Import", "Do", "Call", "CompositeType", "Copy"} {
+		if strings.HasPrefix(kind, prefix) {
+			state, hint = statePrivilege, "Tenants may read and write rows; they may not change the schema or run code."
+		}
+	}
+	p.deny(state, ruleStatementKind, statementName(kind)+" is refused", hint)
+}
+
+// statementName turns a node's name into words: "CreateTableAsStmt" becomes "CREATE TABLE AS".
+func statementName(kind string) string {
+	kind = strings.TrimSuffix(kind, "Stmt")
+	var b strings.Builder
+	for i, r := range kind {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
+}

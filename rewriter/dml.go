@@ -1,0 +1,220 @@
+package rewriter
+
+import (
+	"fmt"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// target resolves the relation that a statement writes. A common table expression is never meant.
+// It returns the relation's rule and item; nil when the statement was denied.
+func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
+	p.writes = true
+	if p.role != nil && p.role.ReadOnly {
+		p.denyAt(rv.Location, statePrivilege, ruleReadOnly, "the role is read-only", "")
+		return nil, nil
+	}
+	rel := p.relation(rv)
+	if rel == nil {
+		return nil, nil
+	}
+	t := p.bound.Table(rel.OID)
+	if t == nil || t.Scope == policy.ScopeDenied {
+		p.denyRelation(rv, rel, t)
+		return nil, nil
+	}
+	switch rel.Kind {
+	case catalog.Table, catalog.PartitionedTable, catalog.ForeignTable:
+	case catalog.View:
+		p.denyAt(rv.Location, stateFeature, ruleViewWrite, "writing through the view "+rel.Name+" is not supported", "Write to the table.")
+		return nil, nil
+	default:
+		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `cannot change relation "`+rel.Name+`"`, "")
+		return nil, nil
+	}
+	rv.Catalogname, rv.Schemaname = "", rel.Schema
+	it := &item{name: rel.Name, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel)}
+	if rv.Alias != nil {
+		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
+	}
+	switch t.Scope {
+	case policy.ScopeGlobal:
+		if p.role == nil || !p.role.WriteGlobal {
+			p.denyAt(rv.Location, statePrivilege, ruleGlobalWrite, "permission denied for relation "+rel.Schema+"."+rel.Name,
+				"It holds reference data shared by all tenants, which is read-only.")
+			return nil, nil
+		}
+		it.global = true
+		p.note(t, it.name, nil, "global: the role may write it")
+	case policy.ScopeTenant:
+		it.table = t
+	default:
+		p.denyRelation(rv, rel, t)
+		return nil, nil
+	}
+	return t, it
+}
+
+// update rewrites an UPDATE and returns the columns of RETURNING.
+func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
+	ctes = p.with(s.WithClause, ctes, parent)
+	t, it := p.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
+	where := p.targetSink(t, it)
+	p.from(s.FromClause, sc, where)
+	p.assignments(s.TargetList, t, sc)
+	p.expr(s.WhereClause, sc)
+	p.exprs(targets(s.ReturningList), sc)
+	if p.denial != nil {
+		return nil
+	}
+	s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	return p.outputColumns(s.ReturningList, sc)
+}
+
+// delete rewrites a DELETE and returns the columns of RETURNING.
+func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) []column {
+	ctes = p.with(s.WithClause, ctes, parent)
+	t, it := p.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
+	where := p.targetSink(t, it)
+	p.from(s.UsingClause, sc, where)
+	p.expr(s.WhereClause, sc)
+	p.exprs(targets(s.ReturningList), sc)
+	if p.denial != nil {
+		return nil
+	}
+	s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	return p.outputColumns(s.ReturningList, sc)
+}
+
+// targetSink starts the WHERE of an UPDATE or DELETE with the predicate of its target.
+func (p *pass) targetSink(t *policy.BoundTable, it *item) *sink {
+	where := &sink{place: "WHERE"}
+	if t.Scope == policy.ScopeTenant {
+		if !omitted("WHERE of the target") {
+			where.preds = append(where.preds, p.predicate(it.ref, t))
+		}
+		p.note(t, it.name, it.ref, "WHERE of the target")
+	}
+	return where
+}
+
+// assignments walks a SET list. The tenant column may only be set to the tenant.
+func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
+	var source *pg.Node // of the multi-column assignment at hand: the tree holds a copy for each of its columns
+	for _, n := range list {
+		r := n.GetResTarget()
+		if r == nil {
+			p.deny(stateFeature, ruleClause, nodeName(n)+" in SET is not supported", "")
+			return
+		}
+		p.indirection(r.Indirection, sc)
+		isTenant := t.Scope == policy.ScopeTenant && r.Name == t.Column
+		if m := r.Val.GetMultiAssignRef(); m != nil {
+			if isTenant {
+				p.denyTenantValue(t, r.Location)
+				return
+			}
+			if m.Colno == 1 {
+				source = m.Source
+				p.assignmentSource(source, sc)
+			}
+			m.Source = source
+			continue
+		}
+		if isTenant {
+			r.Val = p.tenantValue(r.Val, t, false)
+			continue
+		}
+		if r.Val.GetSetToDefault() == nil {
+			p.expr(r.Val, sc)
+		}
+	}
+}
+
+// assignmentSource walks the right side of a multi-column assignment, where a row may hold DEFAULT.
+func (p *pass) assignmentSource(n *pg.Node, sc *scope) {
+	row := n.GetRowExpr()
+	if row == nil {
+		p.expr(n, sc)
+		return
+	}
+	for _, a := range row.Args {
+		if a.GetSetToDefault() == nil {
+			p.expr(a, sc)
+		}
+	}
+}
+
+// tenantValue checks a value given for the tenant column: a constant or a parameter, which the executor compares with the
+// tenant's id, or, in INSERT, DEFAULT, which becomes the tenant. It returns what stands in its place.
+func (p *pass) tenantValue(n *pg.Node, t *policy.BoundTable, insert bool) *pg.Node {
+	table := t.Relation.Schema + "." + t.Relation.Name
+	value := n
+	for value.GetTypeCast() != nil && tenantCast(value.GetTypeCast().TypeName) {
+		value = value.GetTypeCast().Arg
+	}
+	switch v := value.GetNode().(type) {
+	case *pg.Node_AConst:
+		text, ok := constText(v.AConst)
+		if ok {
+			p.constants = append(p.constants, TenantConstant{Text: text, Type: t.Type, Position: p.position(v.AConst.Location), Table: table})
+			return value
+		}
+	case *pg.Node_ParamRef:
+		p.paramRef(v.ParamRef)
+		p.arguments = append(p.arguments, TenantArgument{Number: int(v.ParamRef.Number), Type: t.Type,
+			Position: p.position(v.ParamRef.Location), Table: table})
+		return value
+	case *pg.Node_SetToDefault:
+		if insert {
+			return p.value(t)
+		}
+	}
+	p.denyTenantValue(t, -1)
+	return n
+}
+
+// tenantCast tells whether a cast around a tenant constant may be dropped: to a type that a tenant column can have.
+func tenantCast(t *pg.TypeName) bool {
+	if len(t.GetArrayBounds()) > 0 || t.GetSetof() || len(t.GetNames()) == 0 || len(t.GetTypmods()) > 0 {
+		return false
+	}
+	switch t.Names[len(t.Names)-1].GetString_().GetSval() {
+	case "text", "varchar", "uuid", "int4", "int8", "numeric":
+		return len(t.Names) == 1 || t.Names[0].GetString_().GetSval() == "pg_catalog"
+	}
+	return false
+}
+
+// constText returns a constant as the text that Postgres would read it from; false for NULL, booleans and bit strings.
+func constText(c *pg.A_Const) (string, bool) {
+	if c.Isnull {
+		return "", false
+	}
+	switch v := c.Val.(type) {
+	case *pg.A_Const_Sval:
+		return v.Sval.Sval, true
+	case *pg.A_Const_Ival:
+		return fmt.Sprint(v.Ival.Ival), true
+	case *pg.A_Const_Fval:
+		return v.Fval.Fval, true
+	}
+	return "", false
+}
+
+func (p *pass) denyTenantValue(t *policy.BoundTable, loc int32) {
+	p.denyAt(loc, statePrivilege, ruleTenantValue,
+		"column "+t.Column+" of "+t.Relation.Schema+"."+t.Relation.Name+" may only be given the tenant's own id as a constant or a parameter",
+		"Leave the column out: it is filled in.")
+}

@@ -1,0 +1,323 @@
+package rewriter
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// sink collects the predicates that will stand at one place: the WHERE clause of a level or the ON of a join.
+// Without a sink no condition within reach filters the relation, which must be wrapped into a sub-select.
+type sink struct {
+	preds []*pg.Node
+	place string
+}
+
+// wrapped is the sink of what stands below a FULL JOIN or a join with an alias: there every relation is wrapped, so that a condition
+// on the join can be kept from it by a barrier.
+var wrapped *sink
+
+// from rewrites a FROM or USING list in place.
+func (p *pass) from(list []*pg.Node, sc *scope, where *sink) {
+	for i := range list {
+		list[i] = p.fromItem(list[i], sc, where, false)
+	}
+}
+
+// fromItem rewrites one entry of a FROM list or one side of a join and returns what stands in its place. out is where a predicate
+// filters the entry; nullable tells that a join above can extend it with NULLs.
+func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink, nullable bool) *pg.Node {
+	if p.denial != nil {
+		return n
+	}
+	switch v := n.GetNode().(type) {
+	case *pg.Node_RangeVar:
+		return p.rangeVar(v.RangeVar, n, sc, out, nullable)
+	case *pg.Node_JoinExpr:
+		p.join(v.JoinExpr, sc, out, nullable)
+	case *pg.Node_RangeSubselect:
+		p.rangeSubselect(v.RangeSubselect, sc, nullable)
+	case *pg.Node_RangeFunction:
+		p.rangeFunction(v.RangeFunction, sc)
+	case *pg.Node_RangeTableFunc:
+		p.rangeTableFunc(v.RangeTableFunc, sc)
+	default:
+		p.deny(stateFeature, ruleClause, nodeName(n)+" in FROM is not supported", "")
+	}
+	return n
+}
+
+// rangeVar resolves a name in FROM: a common table expression, a view to be expanded, or a relation to be constrained.
+func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nullable bool) *pg.Node {
+	if rv.Schemaname == "" && rv.Catalogname == "" {
+		if c := sc.ctes.find(rv.Relname); c != nil {
+			it := &item{name: rv.Relname, columns: c.columns, nullable: nullable, barrier: c.barrier}
+			if rv.Alias != nil {
+				it.name, it.columns = rv.Alias.Aliasname, renamed(c.columns, rv.Alias.Colnames)
+			}
+			sc.items = append(sc.items, it)
+			return n
+		}
+	}
+	rel := p.relation(rv)
+	if rel == nil {
+		return n
+	}
+	t := p.bound.Table(rel.OID)
+	if t == nil || t.Scope == policy.ScopeDenied {
+		p.denyRelation(rv, rel, t)
+		return n
+	}
+	rv.Catalogname, rv.Schemaname = "", rel.Schema
+	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel), nullable: nullable}
+	if rv.Alias != nil {
+		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
+		it.columns = renamed(it.columns, rv.Alias.Colnames)
+	}
+	defer func() { sc.items = append(sc.items, it) }()
+	switch rel.Kind {
+	case catalog.Table, catalog.PartitionedTable, catalog.ForeignTable, catalog.MaterializedView:
+	case catalog.View:
+		p.note(t, it.name, nil, "expanded from its definition")
+		return p.view(rv, rel, it)
+	default:
+		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `"`+rel.Name+`" cannot be read like a table`, "")
+		return n
+	}
+	switch t.Scope {
+	case policy.ScopeGlobal:
+		it.global = true
+		p.note(t, it.name, nil, "global: every tenant reads it")
+		return n
+	case policy.ScopeTenant:
+		return p.constrain(rv, n, t, it, out)
+	default:
+		p.denyRelation(rv, rel, t)
+		return n
+	}
+}
+
+// constrain puts the predicate of a tenant's relation where it filters the relation: beside it when it can, else around it.
+func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *item, out *sink) *pg.Node {
+	switch {
+	case rv.Alias != nil && len(rv.Alias.Colnames) > 0:
+		return p.wrap(rv, t, it, "sub-select: a column alias list")
+	case out == wrapped:
+		return p.wrap(rv, t, it, "sub-select: no condition within reach filters it")
+	}
+	it.table = t
+	if !omitted(out.place) {
+		out.preds = append(out.preds, p.predicate(it.ref, t))
+	}
+	p.note(t, it.name, it.ref, out.place)
+	return n
+}
+
+func (p *pass) wrap(rv *pg.RangeVar, t *policy.BoundTable, it *item, place string) *pg.Node {
+	n, sel := p.sub(rv, t)
+	it.ref, it.schema = []string{it.name}, ""
+	it.barrier = func() { addBarrier(sel) }
+	if rv.Alias == nil || len(rv.Alias.Colnames) == 0 {
+		it.wrapped = t.Relation
+	}
+	p.note(t, it.name, []string{rv.Schemaname, rv.Relname}, place)
+	return n
+}
+
+// addBarrier keeps the planner from pushing conditions of the level above into the sub-select (OFFSET 0 is honoured as an
+// optimization fence by every supported version).
+func addBarrier(s *pg.SelectStmt) {
+	if s.LimitOffset == nil && s.LimitCount == nil {
+		s.LimitOffset = pg.MakeAConstIntNode(0, -1)
+		s.LimitOption = pg.LimitOption_LIMIT_OPTION_COUNT
+	}
+}
+
+// join rewrites both sides of a join. The predicate of a side goes where it filters that side and nothing else:
+//
+//	inner, cross: wherever a predicate of the whole join goes
+//	left, right:  the preserved side as for inner; the nullable side into this join's ON
+//	full:         nowhere; ON filters nothing, WHERE would drop the NULL-extended rows
+//
+// A join with an alias hides its sides from WHERE; USING and NATURAL have no ON to add to. There the relation is wrapped.
+func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
+	on := &sink{}
+	own := on
+	if j.IsNatural || len(j.UsingClause) > 0 {
+		own = wrapped
+	}
+	if j.Alias != nil || j.Jointype == pg.JoinType_JOIN_FULL || out == wrapped {
+		out, own = wrapped, wrapped
+	}
+	first := len(sc.items)
+	switch j.Jointype {
+	case pg.JoinType_JOIN_INNER:
+		j.Larg = p.fromItem(j.Larg, sc, out, nullable)
+		j.Rarg = p.fromItem(j.Rarg, sc, out, nullable)
+	case pg.JoinType_JOIN_LEFT:
+		on.place = "ON of the left join: its nullable side"
+		j.Larg = p.fromItem(j.Larg, sc, out, nullable)
+		j.Rarg = p.fromItem(j.Rarg, sc, own, true)
+	case pg.JoinType_JOIN_RIGHT:
+		on.place = "ON of the right join: its nullable side"
+		j.Larg = p.fromItem(j.Larg, sc, own, true)
+		j.Rarg = p.fromItem(j.Rarg, sc, out, nullable)
+	case pg.JoinType_JOIN_FULL:
+		j.Larg = p.fromItem(j.Larg, sc, out, true)
+		j.Rarg = p.fromItem(j.Rarg, sc, out, true)
+	default:
+		p.deny(stateFeature, ruleClause, j.Jointype.String()+" is not supported", "")
+		return
+	}
+	p.joinNames(j, sc, first)
+	if j.Quals != nil {
+		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: sc.items[first:]}
+		p.expr(j.Quals, inner)
+		switch {
+		case p.denial != nil:
+		case j.Jointype == pg.JoinType_JOIN_FULL:
+			j.Quals = p.guardFull(j.Quals, inner)
+		default:
+			j.Quals = p.guard(j.Quals, inner)
+		}
+	}
+	j.Quals = and(on.preds, j.Quals)
+	if j.Alias != nil { // its sides cannot be named any more
+		sides := sc.items[first:]
+		it := &item{name: j.Alias.Aliasname, nullable: nullable, barrier: sidesBarrier(sides)}
+		it.columns = renamed(joinedColumns(sides), j.Alias.Colnames)
+		sc.items = append(sc.items[:first:first], it)
+	}
+}
+
+// joinedColumns are the columns of a join's sides in order; nil when they cannot be told.
+func joinedColumns(sides []*item) []column {
+	out := []column{}
+	for _, it := range sides {
+		if it.columns == nil || it.merged {
+			return nil
+		}
+		out = append(out, it.columns...)
+	}
+	return out
+}
+
+// joinNames marks the items whose columns a join merges, and adds the alias of JOIN ... USING (...) AS alias.
+func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first int) {
+	if j.IsNatural || len(j.UsingClause) > 0 {
+		for _, it := range sc.items[first:] {
+			it.merged = true
+		}
+	}
+	if j.JoinUsingAlias != nil {
+		sc.items = append(sc.items, &item{name: j.JoinUsingAlias.Aliasname, merged: true, barrier: sidesBarrier(sc.items[first:])})
+	}
+}
+
+// sidesBarrier is the barrier of a name that stands for several items; nil when one of them can have none.
+func sidesBarrier(items []*item) func() {
+	for _, it := range items {
+		if it.barrier == nil && !it.global {
+			return nil
+		}
+	}
+	sides := append([]*item(nil), items...)
+	return func() {
+		for _, it := range sides {
+			if it.barrier != nil {
+				it.barrier()
+			}
+		}
+	}
+}
+
+func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope, nullable bool) {
+	sel := r.Subquery.GetSelectStmt()
+	if sel == nil {
+		p.deny(stateFeature, ruleClause, "a sub-select in FROM must be a SELECT", "")
+		return
+	}
+	parent := sc.parent
+	if r.Lateral {
+		parent = sc
+	}
+	it := &item{nullable: nullable, barrier: func() { addBarrier(sel) }}
+	it.columns = p.selectStmt(sel, sc.ctes, parent)
+	if r.Alias != nil {
+		it.name = r.Alias.Aliasname
+		it.columns = renamed(it.columns, r.Alias.Colnames)
+	}
+	sc.items = append(sc.items, it)
+}
+
+// rangeFunction rewrites functions in FROM, which see the items before them.
+func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
+	name := ""
+	for _, f := range r.Functions {
+		l := f.GetList()
+		if l == nil || len(l.Items) == 0 || len(l.Items) > 2 {
+			p.deny(stateFeature, ruleClause, "a function in FROM is not understood", "")
+			return
+		}
+		p.expr(l.Items[0], sc)
+		if len(l.Items) == 2 {
+			p.columnDefs(l.Items[1].GetList().GetItems(), sc)
+		}
+		name = figureName(l.Items[0])
+	}
+	p.columnDefs(r.Coldeflist, sc)
+	it := &item{name: name, global: true}
+	if r.Alias != nil {
+		it.name = r.Alias.Aliasname
+	}
+	sc.items = append(sc.items, it)
+}
+
+func (p *pass) columnDefs(list []*pg.Node, sc *scope) {
+	for _, n := range list {
+		d := n.GetColumnDef()
+		if d == nil {
+			if n.GetNode() == nil {
+				continue
+			}
+			p.deny(stateFeature, ruleClause, "a column definition list is not understood", "")
+			return
+		}
+		p.typeName(d.TypeName, sc)
+	}
+}
+
+func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
+	p.expr(r.Docexpr, sc)
+	p.expr(r.Rowexpr, sc)
+	p.exprs(targets(r.Namespaces), sc)
+	for _, n := range r.Columns {
+		c := n.GetRangeTableFuncCol()
+		if c == nil {
+			p.deny(stateFeature, ruleClause, nodeName(n)+" is not supported", "")
+			return
+		}
+		p.typeName(c.TypeName, sc)
+		p.expr(c.Colexpr, sc)
+		p.expr(c.Coldefexpr, sc)
+	}
+	it := &item{name: "xmltable", global: true}
+	if r.Alias != nil {
+		it.name = r.Alias.Aliasname
+	}
+	sc.items = append(sc.items, it)
+}
+
+func (p *pass) denyRelation(rv *pg.RangeVar, rel *catalog.Relation, t *policy.BoundTable) {
+	hint := "The policy names no scope for it."
+	switch {
+	case rel.Schema == "pg_catalog" || rel.Schema == "information_schema":
+		hint = "The system catalogs are not open to tenants."
+	case t != nil && t.Problem != "":
+		hint = "It cannot be confined to a tenant: " + t.Problem + "."
+	case t != nil && t.Rule != "":
+		hint = "The policy denies it."
+	}
+	p.denyAt(rv.Location, statePrivilege, ruleRelationDenied, "permission denied for relation "+rel.Schema+"."+rel.Name, hint)
+}

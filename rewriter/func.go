@@ -1,0 +1,291 @@
+package rewriter
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// funcCall resolves a call to one function, or overloads of one name in one schema, and writes the schema into the tree,
+// so that the server cannot find another by its search_path.
+func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
+	p.exprs(f.Args, sc)
+	p.exprs(f.AggOrder, sc)
+	p.expr(f.AggFilter, sc)
+	p.window(f.Over, sc)
+	nargs := len(f.Args)
+	if f.AggWithinGroup {
+		nargs += len(f.AggOrder)
+	}
+	schema, name, ok := p.funcName(f)
+	if !ok {
+		return
+	}
+	if schema == "pg_catalog" {
+		if allowed, reason := builtinDecision(name, nargs); !allowed {
+			p.denyFunction(f, name, reason)
+			return
+		}
+	} else if !p.vouched(schema, name, nargs) {
+		p.denyFunction(f, schema+"."+name, "")
+		return
+	}
+	f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
+}
+
+// funcName finds the schema that a call's name stands for.
+func (p *pass) funcName(f *pg.FuncCall) (schema, name string, ok bool) {
+	parts := make([]string, len(f.Funcname))
+	for i, n := range f.Funcname {
+		parts[i] = n.GetString_().GetSval()
+	}
+	switch len(parts) {
+	case 1:
+		name = parts[0]
+	case 2:
+		schema, name = parts[0], parts[1]
+		if s := p.cat.Schemas[schema]; s == nil || s.Functions[name] == nil {
+			p.unknownFunction(f, schema+"."+name)
+			return "", "", false
+		}
+		return schema, name, true
+	default:
+		p.denyAt(f.Location, stateFeature, ruleFunctionDenied, "cross-database references are not implemented", "")
+		return "", "", false
+	}
+	user := p.userFunctions(name)
+	builtin := builtinExists(name)
+	switch {
+	case user == nil && !builtin:
+		p.unknownFunction(f, name)
+		return "", "", false
+	case user == nil:
+		return "pg_catalog", name, true
+	}
+	vouched := p.vouched(user.Name, name, -1)
+	switch {
+	case !builtin:
+		return user.Name, name, true
+	case !vouched:
+		return "pg_catalog", name, true
+	}
+	p.denyAt(f.Location, statePrivilege, ruleFunctionAmbiguous, "function "+name+" exists in pg_catalog and in schema "+user.Name,
+		"Write the schema before the function's name.")
+	return "", "", false
+}
+
+// userFunctions returns the first schema of the search_path that has functions of this name; nil for none.
+func (p *pass) userFunctions(name string) *catalog.Schema {
+	for _, schema := range p.path {
+		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && s.Functions[name] != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// vouched tells whether the policy allows every overload of schema.name that takes nargs arguments; nargs -1 asks for any overload.
+func (p *pass) vouched(schema, name string, nargs int) bool {
+	s := p.cat.Schemas[schema]
+	if s == nil || schema == "pg_catalog" || schema == "information_schema" {
+		return false
+	}
+	any := false
+	for _, f := range s.Functions[name] {
+		if nargs >= 0 && !takes(f, nargs) {
+			continue
+		}
+		ok := p.vouchedFor(f)
+		if nargs < 0 && ok {
+			return true
+		}
+		if nargs >= 0 && !ok {
+			return false
+		}
+		any = any || ok
+	}
+	return any
+}
+
+func takes(f *catalog.Function, nargs int) bool {
+	if f.Variadic {
+		return nargs >= len(f.Args)-1
+	}
+	return nargs <= len(f.Args) && nargs >= len(f.Args)-f.Defaults
+}
+
+func (p *pass) vouchedFor(f *catalog.Function) bool {
+	return f.Kind != 'p' && p.bound.Vouched(f.OID, p.req.Role) != nil
+}
+
+// notation decides over `x.f` and `(x).f` where f is not known to be a column: harmless unless a function of one argument
+// by that name is within reach that a tenant may not call.
+func (p *pass) notation(name string, loc int32) {
+	if s := p.userFunctions(name); s != nil {
+		for _, f := range s.Functions[name] {
+			if takes(f, 1) && !p.vouchedFor(f) {
+				p.denyAt(loc, statePrivilege, ruleFunctionDenied, `column "`+name+`" is not known and a function of that name may not be called`, hintFunction)
+				return
+			}
+		}
+	}
+	if builtinExists(name) {
+		if allowed, _ := builtinDecision(name, 1); !allowed && p.builtinTakesOne(name) {
+			p.denyAt(loc, statePrivilege, ruleFunctionDenied, `column "`+name+`" is not known and a function of that name may not be called`, hintFunction)
+		}
+	}
+}
+
+func (p *pass) builtinTakesOne(name string) bool {
+	for _, f := range p.cat.Schemas["pg_catalog"].Functions[name] {
+		if takes(f, 1) {
+			return true
+		}
+	}
+	return false
+}
+
+const hintFunction = "Functions are refused unless they are built-in and safe, or the policy lists them under `functions`."
+
+func (p *pass) denyFunction(f *pg.FuncCall, name, reason string) {
+	hint := hintFunction
+	if reason != "" {
+		hint = "Reason: " + reason + ". " + hint
+	}
+	p.denyAt(f.Location, statePrivilege, ruleFunctionDenied, "permission denied for function "+name, hint)
+}
+
+func (p *pass) unknownFunction(f *pg.FuncCall, name string) {
+	p.denyAt(f.Location, stateUndefinedFunction, ruleFunctionUnknown, "function "+name+" does not exist", "")
+}
+
+// operator allows an operator that exists in pg_catalog and that no schema of the search_path overloads.
+func (p *pass) operator(name []*pg.Node, loc int32) {
+	var schema, op string
+	switch len(name) {
+	case 1:
+		op = name[0].GetString_().GetSval()
+	case 2:
+		schema, op = name[0].GetString_().GetSval(), name[1].GetString_().GetSval()
+	}
+	if schema != "" && schema != "pg_catalog" {
+		p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+schema+"."+op, "Only operators of pg_catalog are allowed.")
+		return
+	}
+	if op == "" || len(p.cat.Schemas["pg_catalog"].Operators[op]) == 0 {
+		if p.userOperator(op) {
+			p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+op, "Only operators of pg_catalog are allowed.")
+			return
+		}
+		p.denyAt(loc, stateUndefinedFunction, ruleOperatorDenied, "operator does not exist: "+op, "")
+		return
+	}
+	if schema == "" && p.userOperator(op) {
+		p.denyAt(loc, statePrivilege, ruleOperatorDenied, "operator "+op+" is overloaded outside pg_catalog",
+			"Write OPERATOR(pg_catalog."+op+").")
+	}
+}
+
+func (p *pass) userOperator(op string) bool {
+	for _, schema := range p.path {
+		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && len(s.Operators[op]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// typeName allows built-in types but those that look names up, and the user's types that hide no function.
+func (p *pass) typeName(t *pg.TypeName, sc *scope) {
+	if t == nil {
+		return
+	}
+	if t.Setof || t.PctType {
+		p.denyAt(t.Location, stateFeature, ruleTypeDenied, "SETOF and %TYPE are not supported", "")
+		return
+	}
+	p.exprs(t.Typmods, sc)
+	parts := make([]string, len(t.Names))
+	for i, n := range t.Names {
+		parts[i] = n.GetString_().GetSval()
+	}
+	typ := p.findType(parts)
+	name := strings.Join(parts, ".")
+	if typ == nil {
+		p.denyAt(t.Location, stateUndefinedObject, ruleTypeUnknown, `type "`+name+`" does not exist`, "")
+		return
+	}
+	if reason := p.typeProblem(typ); reason != "" {
+		p.denyAt(t.Location, statePrivilege, ruleTypeDenied, "permission denied for type "+name, reason)
+		return
+	}
+	if typ.Schema != "pg_catalog" {
+		t.Names = []*pg.Node{pg.MakeStrNode(typ.Schema), pg.MakeStrNode(typ.Name)}
+	}
+}
+
+// open tells whether the policy lets tenants read a relation.
+func (p *pass) open(r *catalog.Relation) bool {
+	t := p.bound.Table(r.OID)
+	return t != nil && t.Scope != policy.ScopeDenied
+}
+
+func (p *pass) findType(parts []string) *catalog.Type {
+	switch len(parts) {
+	case 1:
+		if t := p.cat.Schemas["pg_catalog"].Types[parts[0]]; t != nil {
+			return t
+		}
+		for _, schema := range p.path {
+			if s := p.cat.Schemas[schema]; s != nil && s.Types[parts[0]] != nil {
+				return s.Types[parts[0]]
+			}
+		}
+	case 2:
+		if s := p.cat.Schemas[parts[0]]; s != nil {
+			return s.Types[parts[1]]
+		}
+	}
+	return nil
+}
+
+// typeProblem says why a type may not be named; empty when it may.
+func (p *pass) typeProblem(t *catalog.Type) string {
+	if t.Schema == "pg_catalog" {
+		if !builtinTypeAllowed(t.Name) {
+			return "Types that look up names, and internal ones, are refused."
+		}
+		return ""
+	}
+	if t.Schema == "information_schema" {
+		return ""
+	}
+	if t.Kind == 'c' && t.Relation != 0 {
+		if rel := p.cat.ByOID[t.Relation]; rel != nil && rel.Kind != catalog.CompositeType && !p.open(rel) {
+			return "It is the row type of a relation that the policy does not open."
+		}
+	}
+	for i := range p.cat.Casts {
+		c := &p.cat.Casts[i]
+		if (c.Source == t.OID || c.Target == t.OID) && c.Function != 0 && c.Extension == "" {
+			return "A cast of this type calls a user function."
+		}
+	}
+	if t.Element != 0 {
+		if e := p.cat.TypeByOID[t.Element]; e != nil && e.Schema != "pg_catalog" {
+			return p.typeProblem(e)
+		}
+	}
+	switch t.Kind {
+	case 'e', 'd', 'c', 'r', 'm':
+		return ""
+	case 'b':
+		if t.Extension != "" || t.Category == 'A' {
+			return ""
+		}
+	}
+	return "It is a user-defined base type."
+}

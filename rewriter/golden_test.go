@@ -1,0 +1,152 @@
+package rewriter
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/jackc/pgx/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+	"pgcordon/test/throwaway/throwawaytest"
+)
+
+var updateSnapshot = flag.Bool("snapshot", false, "load testdata/schema.sql into a real Postgres and write testdata/snapshot.json.gz")
+
+// goldenBound binds testdata/policy.yaml to the checked-in snapshot of testdata/schema.sql.
+func goldenBound(t testing.TB) *policy.Bound {
+	t.Helper()
+	if *updateSnapshot {
+		writeSnapshot(t)
+	}
+	f, err := os.Open("testdata/snapshot.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	snap, err := catalog.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pol, err := policy.LoadFile("testdata/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Bind(pol, snap)
+}
+
+func writeSnapshot(t testing.TB) {
+	*updateSnapshot = false
+	schema, err := os.ReadFile("testdata/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pg := throwawaytest.ForTest(t)
+	db := throwawaytest.Database(t, pg, string(schema))
+	conn, err := pgx.Connect(context.Background(), pg.DSN(pg.Superuser, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	snap, err := catalog.Load(context.Background(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap.Database = "shop"
+	f, err := os.Create("testdata/snapshot.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := catalog.Encode(f, snap); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
+//
+//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [notes]
+func TestGolden(t *testing.T) {
+	r := New(goldenBound(t), Options{})
+	cases := 0
+	datadriven.Walk(t, "testdata/golden", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd != "plan" {
+				t.Fatalf("%s: unknown directive %s", d.Pos, d.Cmd)
+			}
+			cases++
+			return golden(t, r, d)
+		})
+	})
+	if cases < 200 && !t.Failed() {
+		t.Errorf("the golden corpus has %d cases", cases)
+	}
+}
+
+func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
+	req := Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}}
+	notes := false
+	for _, a := range d.CmdArgs {
+		switch a.Key {
+		case "simple":
+			req.Protocol = Simple
+		case "role":
+			req.Role = a.Vals[0]
+		case "path":
+			req.SearchPath = a.Vals
+		case "types":
+			for _, v := range a.Vals {
+				n, err := strconv.Atoi(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.ParamTypes = append(req.ParamTypes, uint32(n))
+			}
+		case "notes":
+			notes = true
+		default:
+			t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
+		}
+	}
+	plan, err := r.Plan(req)
+	if err != nil {
+		den := err.(*Denial)
+		out := fmt.Sprintf("refused %s %s: %s", den.SQLState, den.Rule, den.Message)
+		if den.Position > 0 {
+			out += fmt.Sprintf(" (at %d)", den.Position)
+		}
+		return out + "\n"
+	}
+	return describe(plan, notes)
+}
+
+func describe(p *Plan, notes bool) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, p.SQL)
+	for _, t := range p.Tenants {
+		fmt.Fprintf(&b, "tenant $%d %s\n", t.Number, t.Type)
+	}
+	for _, c := range p.Constants {
+		fmt.Fprintf(&b, "check %q is the tenant of %s (%s)\n", c.Text, c.Table, c.Type)
+	}
+	for _, a := range p.Params {
+		fmt.Fprintf(&b, "check $%d is the tenant of %s (%s)\n", a.Number, a.Table, a.Type)
+	}
+	for _, s := range p.Statements {
+		if s.Setting != nil {
+			fmt.Fprintf(&b, "setting %+v\n", *s.Setting)
+		}
+	}
+	if notes {
+		for _, n := range p.Relations {
+			fmt.Fprintf(&b, "%s %s (%s) %s: %s\n", n.Relation, n.Alias, n.Scope, n.Predicate, n.Place)
+		}
+	}
+	return b.String()
+}

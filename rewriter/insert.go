@@ -1,0 +1,218 @@
+package rewriter
+
+import (
+	"fmt"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+)
+
+// insert rewrites an INSERT and returns the columns of RETURNING.
+func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
+	ctes = p.with(s.WithClause, ctes, parent)
+	t, it := p.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
+	for _, c := range s.Cols {
+		p.indirection(c.GetResTarget().GetIndirection(), sc)
+	}
+	sel := s.SelectStmt.GetSelectStmt()
+	if s.SelectStmt != nil && sel == nil {
+		p.deny(stateFeature, ruleClause, "the source of an INSERT must be a SELECT or VALUES", "")
+		return nil
+	}
+	width := -1
+	if sel != nil {
+		width = p.insertSource(sel, t, s, ctes, parent)
+	}
+	if p.denial != nil {
+		return nil
+	}
+	if t.Scope == policy.ScopeTenant {
+		p.note(t, it.name, nil, "INSERT: the tenant column is filled in or checked")
+		p.fillTenant(s, sel, width, t)
+	}
+	p.onConflict(s.OnConflictClause, t, it, sc)
+	p.exprs(targets(s.ReturningList), sc)
+	if p.denial != nil {
+		return nil
+	}
+	return p.outputColumns(s.ReturningList, sc)
+}
+
+// insertSource walks the source of an INSERT and returns how many columns it has; -1 when that cannot be told.
+func (p *pass) insertSource(sel *pg.SelectStmt, t *policy.BoundTable, s *pg.InsertStmt, ctes *cteEnv, parent *scope) int {
+	if !plainValues(sel) {
+		cols := p.selectStmt(sel, ctes, parent)
+		if cols == nil {
+			return -1
+		}
+		return len(cols)
+	}
+	// VALUES may hold DEFAULT, and constants for the tenant column.
+	sc := &scope{parent: parent, ctes: ctes}
+	width := -1
+	for _, row := range sel.ValuesLists {
+		items := row.GetList().GetItems()
+		if width >= 0 && len(items) != width {
+			p.deny(stateSyntax, ruleInsertColumns, "VALUES lists must all be the same length", "")
+			return -1
+		}
+		width = len(items)
+		for _, v := range items {
+			if v.GetSetToDefault() == nil {
+				p.expr(v, sc)
+			}
+		}
+	}
+	return width
+}
+
+// plainValues tells whether a source is a VALUES list with nothing around it.
+func plainValues(s *pg.SelectStmt) bool {
+	return len(s.ValuesLists) > 0 && s.WithClause == nil && len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil && len(s.LockingClause) == 0
+}
+
+// fillTenant makes sure that every row carries the tenant: the column is added with the tenant parameter, or, when the client
+// gives it, checked.
+func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *policy.BoundTable) {
+	if sel == nil { // DEFAULT VALUES
+		s.Cols = []*pg.Node{resTarget(t.Column, nil)}
+		s.SelectStmt = &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{
+			ValuesLists: []*pg.Node{pg.MakeListNode([]*pg.Node{p.value(t)})},
+			LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
+		}}}
+		return
+	}
+	if len(s.Cols) == 0 {
+		if width < 0 {
+			p.deny(stateFeature, ruleInsertColumns, "how many columns this INSERT gives cannot be told", "Name the columns after the table.")
+			return
+		}
+		if width > len(t.Relation.Columns) {
+			p.deny(stateSyntax, ruleInsertColumns, "INSERT has more expressions than target columns", "")
+			return
+		}
+		for _, c := range t.Relation.Columns[:width] {
+			s.Cols = append(s.Cols, resTarget(c.Name, nil))
+		}
+	} else if width > len(s.Cols) {
+		p.deny(stateSyntax, ruleInsertColumns, "INSERT has more expressions than target columns", "")
+		return
+	} else if width >= 0 && width < len(s.Cols) {
+		p.deny(stateSyntax, ruleInsertColumns, "INSERT has more target columns than expressions", "")
+		return
+	}
+	at := -1
+	for i, c := range s.Cols {
+		if c.GetResTarget().GetName() != t.Column {
+			continue
+		}
+		if at >= 0 {
+			p.deny("42701", ruleInsertColumns, `column "`+t.Column+`" specified more than once`, "")
+			return
+		}
+		if len(c.GetResTarget().GetIndirection()) > 0 {
+			p.denyTenantValue(t, c.GetResTarget().GetLocation())
+			return
+		}
+		at = i
+	}
+	if at < 0 {
+		s.Cols = append(s.Cols, resTarget(t.Column, nil))
+	}
+	if s.Override == pg.OverridingKind_OVERRIDING_USER_VALUE && t.Relation.Column(t.Column) != nil && t.Relation.Column(t.Column).Identity != 0 {
+		p.denyTenantValue(t, -1)
+		return
+	}
+	p.fillSource(sel, at, t)
+}
+
+// fillSource adds the tenant to every row of a source, or checks it at index at. A set operation has it in every arm.
+func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
+	if p.denial != nil {
+		return
+	}
+	if sel.Op != pg.SetOperation_SETOP_NONE {
+		p.fillSource(sel.Larg, at, t)
+		p.fillSource(sel.Rarg, at, t)
+		return
+	}
+	if len(sel.ValuesLists) > 0 {
+		inner := !plainValues(sel)
+		for _, row := range sel.ValuesLists {
+			l := row.GetList()
+			if at < 0 {
+				l.Items = append(l.Items, p.value(t))
+			} else if inner {
+				p.denyTenantValue(t, -1)
+				return
+			} else {
+				l.Items[at] = p.tenantValue(l.Items[at], t, true)
+			}
+		}
+		return
+	}
+	if at < 0 {
+		sel.TargetList = append(sel.TargetList, resTarget("", p.value(t)))
+		return
+	}
+	for i := 0; i <= at; i++ {
+		if i >= len(sel.TargetList) || isStar(sel.TargetList[i].GetResTarget().GetVal()) {
+			p.denyTenantValue(t, -1)
+			return
+		}
+	}
+	r := sel.TargetList[at].GetResTarget()
+	r.Val = p.tenantValue(r.Val, t, false)
+}
+
+func isStar(n *pg.Node) bool {
+	if c := n.GetColumnRef(); c != nil {
+		return c.Fields[len(c.Fields)-1].GetAStar() != nil
+	}
+	if i := n.GetAIndirection(); i != nil && len(i.Indirection) > 0 {
+		return i.Indirection[len(i.Indirection)-1].GetAStar() != nil
+	}
+	return false
+}
+
+// onConflict rewrites ON CONFLICT. DO UPDATE may touch the tenant's row only: its WHERE starts with the tenant predicate,
+// and Postgres evaluates it in written order before the SET list.
+func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item, sc *scope) {
+	if c == nil || p.denial != nil {
+		return
+	}
+	if inf := c.Infer; inf != nil {
+		for _, n := range inf.IndexElems {
+			e := n.GetIndexElem()
+			if e == nil {
+				p.deny(stateFeature, ruleClause, nodeName(n)+" in ON CONFLICT is not supported", "")
+				return
+			}
+			p.expr(e.Expr, sc)
+			if len(e.Opclassopts) > 0 {
+				p.deny(stateFeature, ruleClause, "operator class options are not supported", "")
+				return
+			}
+		}
+		p.expr(inf.WhereClause, sc)
+	}
+	switch c.Action {
+	case pg.OnConflictAction_ONCONFLICT_NOTHING:
+	case pg.OnConflictAction_ONCONFLICT_UPDATE:
+		excluded := &item{name: "excluded", columns: it.columns, global: true}
+		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: append(sc.items[:len(sc.items):len(sc.items)], excluded)}
+		p.assignments(c.TargetList, t, inner)
+		p.expr(c.WhereClause, inner)
+		if p.denial == nil && t.Scope == policy.ScopeTenant && !omitted("WHERE of ON CONFLICT DO UPDATE") {
+			c.WhereClause = and([]*pg.Node{p.predicate(it.ref, t)}, c.WhereClause)
+			p.note(t, it.name, it.ref, "WHERE of ON CONFLICT DO UPDATE")
+		}
+	default:
+		p.deny(stateFeature, ruleClause, fmt.Sprintf("%s is not supported", c.Action), "")
+	}
+}

@@ -1,0 +1,97 @@
+package rewriter
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgcordon/test/throwaway/throwawaytest"
+)
+
+// TestGoldenPrepares gives each golden text to a real Postgres, as written by the client and as rewritten: Postgres must accept both or
+// refuse both with the same SQLSTATE, and describe the same columns and the client's same parameters.
+func TestGoldenPrepares(t *testing.T) {
+	schema, err := os.ReadFile("testdata/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	server := throwawaytest.ForTest(t)
+	db := throwawaytest.Database(t, server, string(schema))
+	conn, err := pgx.Connect(ctx, server.DSN(server.Superuser, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	r := New(goldenBound(t), Options{})
+	ran := 0
+	datadriven.Walk(t, "testdata/golden", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if len(d.CmdArgs) > 0 {
+				return d.Expected
+			}
+			plan, err := r.Plan(Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}})
+			if err != nil || len(plan.Statements) == 0 {
+				return d.Expected
+			}
+			switch plan.Statements[0].Kind {
+			case KindSelect, KindInsert, KindUpdate, KindDelete:
+			default:
+				return d.Expected
+			}
+			oids := make([]uint32, plan.ClientParams)
+			for _, p := range plan.Tenants {
+				oids = append(oids, p.OID)
+			}
+			own, ownErr := conn.PgConn().Prepare(ctx, "", d.Input, nil)
+			sent, sentErr := conn.PgConn().Prepare(ctx, "", plan.SQL, oids)
+			if sqlState(ownErr) != sqlState(sentErr) {
+				t.Errorf("%s\n  %s\n  own:  %v\n  sent: %v\n  %s", d.Pos, d.Input, ownErr, sentErr, plan.SQL)
+				return d.Expected
+			}
+			if ownErr == nil {
+				ran++
+				sameDescription(t, d, own, sent)
+			}
+			return d.Expected
+		})
+	})
+	if ran < 150 && !t.Failed() {
+		t.Errorf("only %d texts were prepared", ran)
+	}
+}
+
+func sqlState(err error) string {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func sameDescription(t *testing.T, d *datadriven.TestData, own, sent *pgconn.StatementDescription) {
+	t.Helper()
+	if len(own.Fields) != len(sent.Fields) {
+		t.Errorf("%s: %d columns, %d as rewritten", d.Pos, len(own.Fields), len(sent.Fields))
+		return
+	}
+	for i := range own.Fields {
+		a, b := own.Fields[i], sent.Fields[i]
+		if a.Name != b.Name || a.DataTypeOID != b.DataTypeOID || a.TypeModifier != b.TypeModifier {
+			t.Errorf("%s: column %d is %s %d, as rewritten %s %d", d.Pos, i, a.Name, a.DataTypeOID, b.Name, b.DataTypeOID)
+		}
+	}
+	for i := range own.ParamOIDs {
+		if own.ParamOIDs[i] != sent.ParamOIDs[i] {
+			t.Errorf("%s: $%d is of type %d, as rewritten %d", d.Pos, i+1, own.ParamOIDs[i], sent.ParamOIDs[i])
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package rewriter
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// maxParams is the most parameters that a Bind message can carry (Postgres manual, "Message Formats": Int16, read as unsigned).
+const maxParams = 65535
+
+const stateComplex = "54001"
+
+// pass is the rewriting of one client text. The first denial wins; after it the walk changes nothing that is used.
+type pass struct {
+	bound *policy.Bound
+	cat   *catalog.Snapshot
+	role  *policy.Role
+	req   Request
+	path  []string // the search_path names are looked up in: the session's, or none inside a view
+	depth int
+	// inView counts the views being expanded: their text has no positions in the client's.
+	inView int
+	writes bool
+
+	clientParams int
+	params       map[policy.ColumnType][]*pg.ParamRef
+	constants    []TenantConstant
+	arguments    []TenantArgument
+	notes        []RelationNote
+	denial       *Denial
+}
+
+func (p *pass) deny(state, rule, message, hint string) { p.denyAt(-1, state, rule, message, hint) }
+
+// denyAt records the first denial. loc is a byte offset into the client's text, negative for unknown.
+func (p *pass) denyAt(loc int32, state, rule, message, hint string) {
+	if p.denial == nil {
+		p.denial = &Denial{SQLState: state, Rule: rule, Message: message, Hint: hint, Position: p.position(loc)}
+	}
+}
+
+// position turns a byte offset of the parser's into a position as Postgres reports it: a 1-based count of characters. 0 is unknown.
+func (p *pass) position(loc int32) int {
+	if loc < 0 || p.inView > 0 || int(loc) > len(p.req.SQL) {
+		return 0
+	}
+	return utf8.RuneCountInString(p.req.SQL[:loc]) + 1
+}
+
+// nodeName is the node's type as people who know Postgres's grammar call it.
+func nodeName(n *pg.Node) string {
+	if n.GetNode() == nil {
+		return "an empty node"
+	}
+	m := n.ProtoReflect()
+	fd := m.WhichOneof(m.Descriptor().Oneofs().ByName("node"))
+	return strings.TrimPrefix(string(fd.Message().Name()), "pg_query.")
+}

@@ -1,0 +1,170 @@
+package rewriter
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// column is one output column of a FROM item or a query. An empty name is one that cannot be referred to; typ 0 is unknown.
+type column struct {
+	name string
+	typ  uint32
+	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column.
+	unharmless bool
+	calls      int
+}
+
+// item is one entry of a FROM list, as the names of its query level see it.
+type item struct {
+	name   string   // alias, or the relation's name
+	ref    []string // how a column reference in the output names it: [alias] or [schema, relation]
+	schema string   // of an unaliased relation, for references as schema.relation.column
+	// table is set for a relation of scope tenant whose predicate stands beside it.
+	table *policy.BoundTable
+	// columns are the item's; nil when they cannot be told.
+	columns []column
+	// nullable is set when a join can extend the item with NULLs.
+	nullable bool
+	// global is set when every tenant may see every row of the item, so that nothing has to be guarded.
+	global bool
+	// barrier makes the planner evaluate the item before any condition of the level above; nil for a relation.
+	barrier func()
+	// wrapped is the relation inside a sub-select put around it, whose primary key Postgres no longer sees.
+	wrapped *catalog.Relation
+	// merged is set when a join has taken the item's columns up into its own (USING, NATURAL): `*` no longer lists them in order.
+	merged bool
+}
+
+func (it *item) column(name string) *column {
+	for i := range it.columns {
+		if it.columns[i].name == name {
+			return &it.columns[i]
+		}
+	}
+	return nil
+}
+
+// scope is one query level: its FROM items, the common table expressions in reach, and the level around it.
+type scope struct {
+	parent *scope
+	ctes   *cteEnv
+	items  []*item
+}
+
+// cteEnv is a linked list of the common table expressions in reach, innermost first.
+type cteEnv struct {
+	outer   *cteEnv
+	name    string
+	columns []column
+	barrier func()
+	global  bool
+}
+
+func (e *cteEnv) find(name string) *cteEnv {
+	for ; e != nil; e = e.outer {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// find returns the item that a qualified reference names, looking outwards as Postgres does, and nil when there is none.
+func (s *scope) find(schema, name string) *item {
+	for ; s != nil; s = s.parent {
+		for _, it := range s.items {
+			if it.name == name && (schema == "" || schema == it.schema) {
+				return it
+			}
+		}
+	}
+	return nil
+}
+
+// owners returns the items that an unqualified column name may belong to: of the innermost level that has a candidate,
+// every item with such a column or with columns that cannot be told.
+func (s *scope) owners(name string) []*item {
+	for ; s != nil; s = s.parent {
+		var found []*item
+		for _, it := range s.items {
+			if it.columns == nil || it.column(name) != nil || systemColumn(name) {
+				found = append(found, it)
+			}
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// systemColumn tells whether name is a system column (Postgres manual, "System Columns").
+func systemColumn(name string) bool {
+	switch name {
+	case "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid":
+		return true
+	}
+	return false
+}
+
+func relationColumns(r *catalog.Relation) []column {
+	cols := make([]column, len(r.Columns))
+	for i, c := range r.Columns {
+		cols[i] = column{name: c.Name, typ: c.TypeOID}
+	}
+	return cols
+}
+
+// renamed returns cols with the first names replaced by an alias's column list.
+func renamed(cols []column, names []*pg.Node) []column {
+	if len(names) == 0 {
+		return cols
+	}
+	if cols == nil {
+		return nil
+	}
+	out := append([]column(nil), cols...)
+	for i, n := range names {
+		if i < len(out) {
+			out[i].name = n.GetString_().GetSval()
+		}
+	}
+	return out
+}
+
+// relation finds the relation that a RangeVar names, as Postgres would with the session's search_path:
+// pg_catalog comes first unless the path names it, which the settings rules do not allow.
+func (p *pass) relation(rv *pg.RangeVar) *catalog.Relation {
+	if rv.Catalogname != "" && rv.Catalogname != p.cat.Database {
+		p.denyAt(rv.Location, stateFeature, ruleRelationUnknown, "cross-database references are not implemented", "")
+		return nil
+	}
+	if rv.Schemaname != "" {
+		s := p.cat.Schemas[rv.Schemaname]
+		if s == nil || s.Relations[rv.Relname] == nil {
+			p.unknownRelation(rv)
+			return nil
+		}
+		return s.Relations[rv.Relname]
+	}
+	if r := p.cat.Schemas["pg_catalog"]; r != nil && r.Relations[rv.Relname] != nil {
+		return r.Relations[rv.Relname]
+	}
+	for _, name := range p.path {
+		if s := p.cat.Schemas[name]; s != nil && s.Relations[rv.Relname] != nil {
+			return s.Relations[rv.Relname]
+		}
+	}
+	p.unknownRelation(rv)
+	return nil
+}
+
+func (p *pass) unknownRelation(rv *pg.RangeVar) {
+	name := rv.Relname
+	if rv.Schemaname != "" {
+		name = rv.Schemaname + "." + name
+	}
+	p.denyAt(rv.Location, stateUndefinedTable, ruleRelationUnknown, `relation "`+name+`" does not exist`, "")
+}

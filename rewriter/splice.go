@@ -1,0 +1,103 @@
+package rewriter
+
+import (
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"pgcordon/policy"
+)
+
+// Splice returns the plan's SQL for the simple protocol, in which there are no parameters: each tenant parameter is replaced by
+// the tenant's id as a string literal, which Postgres reads as the type of the column beside it.
+// It is the only place where a tenant's id becomes part of a text. It relies on standard_conforming_strings being on upstream,
+// where only the quote is special in a literal (Postgres manual, "String Constants").
+func (p *Plan) Splice(t policy.TenantID) string {
+	if len(p.splices) == 0 {
+		return p.SQL
+	}
+	literal := quote(t)
+	var b strings.Builder
+	b.Grow(len(p.SQL) + len(p.splices)*len(literal))
+	at := 0
+	for _, s := range p.splices {
+		b.WriteString(p.SQL[at:s.start])
+		b.WriteString(literal)
+		at = s.end
+	}
+	b.WriteString(p.SQL[at:])
+	return b.String()
+}
+
+func quote(t policy.TenantID) string { return "'" + strings.ReplaceAll(t.String(), "'", "''") + "'" }
+
+// ClientPosition turns a position in p.SQL, as Postgres reports it for the extended protocol, into the position in the client's text of
+// what stands there; 0 when nothing of the client's does.
+func (p *Plan) ClientPosition(position int) int {
+	return p.clientPosition(byteOffset(p.SQL, position))
+}
+
+// ClientPositionSpliced is ClientPosition for a position in p.Splice(t).
+func (p *Plan) ClientPositionSpliced(position int, t policy.TenantID) int {
+	at := byteOffset(p.Splice(t), position)
+	if at < 0 {
+		return 0
+	}
+	longer := 0 // how much longer the text is, up to here, than p.SQL
+	literal := len(quote(t))
+	for _, s := range p.splices {
+		if at-longer < s.start {
+			break
+		}
+		if at-longer < s.start+literal {
+			return 0
+		}
+		longer += literal - (s.end - s.start)
+	}
+	return p.clientPosition(at - longer)
+}
+
+// clientPosition finds what stands at a byte offset of p.SQL.
+func (p *Plan) clientPosition(at int) int {
+	if at < 0 {
+		return 0
+	}
+	i := sort.Search(len(p.origins), func(i int) bool { return int(p.origins[i].out) >= at })
+	if i < len(p.origins) && int(p.origins[i].out) == at {
+		return int(p.origins[i].in)
+	}
+	return 0
+}
+
+// byteOffset turns a 1-based count of characters into a byte offset; -1 when the text is shorter.
+func byteOffset(text string, position int) int {
+	if position < 1 {
+		return -1
+	}
+	at := 0
+	for range position - 1 {
+		if at >= len(text) {
+			return -1
+		}
+		_, n := utf8.DecodeRuneInString(text[at:])
+		at += n
+	}
+	return at
+}
+
+// clientOrigins turns the byte offsets of the client's text into positions as Postgres counts them.
+func clientOrigins(origins []origin, sql string) []origin {
+	out := make([]origin, 0, len(origins))
+	ascii := utf8.RuneCountInString(sql) == len(sql)
+	for _, o := range origins {
+		if int(o.in) > len(sql) {
+			continue
+		}
+		in := int(o.in)
+		if !ascii {
+			in = utf8.RuneCountInString(sql[:o.in])
+		}
+		out = append(out, origin{o.out, int32(in + 1)})
+	}
+	return out
+}

@@ -1,0 +1,133 @@
+package rewriter
+
+import (
+	"fmt"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+)
+
+// transaction allows transaction control, two-phase commit excepted.
+func (p *pass) transaction(t *pg.TransactionStmt) Kind {
+	for _, n := range t.Options {
+		d := n.GetDefElem()
+		switch d.GetDefname() {
+		case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
+			if d.GetArg().GetAConst() == nil {
+				p.deny(stateFeature, ruleTransaction, "a transaction option must be a constant", "")
+			}
+		default:
+			p.deny(stateFeature, ruleTransaction, "transaction option "+d.GetDefname()+" is not supported", "")
+		}
+	}
+	switch t.Kind {
+	case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START:
+		return KindBegin
+	case pg.TransactionStmtKind_TRANS_STMT_COMMIT:
+		return KindCommit
+	case pg.TransactionStmtKind_TRANS_STMT_ROLLBACK:
+		return KindRollback
+	case pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT:
+		return KindSavepoint
+	case pg.TransactionStmtKind_TRANS_STMT_RELEASE:
+		return KindRelease
+	case pg.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
+		return KindRollbackTo
+	default:
+		p.deny(stateFeature, ruleTransaction, "two-phase commit is not supported", "")
+		return KindInvalid
+	}
+}
+
+// set allows SET and RESET of the settings that clients may change (settings.go).
+func (p *pass) set(v *pg.VariableSetStmt) *SettingChange {
+	name := strings.ToLower(v.Name)
+	switch v.Kind {
+	case pg.VariableSetKind_VAR_RESET_ALL:
+		return &SettingChange{Reset: true, All: true}
+	case pg.VariableSetKind_VAR_SET_MULTI:
+		return p.setTransaction(v)
+	case pg.VariableSetKind_VAR_RESET, pg.VariableSetKind_VAR_SET_DEFAULT:
+		if _, ok := settable[name]; !ok {
+			p.denySetting(name, "changed")
+			return nil
+		}
+		return &SettingChange{Name: name, Reset: true, Local: v.IsLocal}
+	case pg.VariableSetKind_VAR_SET_VALUE:
+	default:
+		p.deny(stateFeature, ruleSetting, fmt.Sprintf("%s is not supported", v.Kind), "")
+		return nil
+	}
+	check, ok := settable[name]
+	if !ok {
+		p.denySetting(name, "changed")
+		return nil
+	}
+	values := make([]string, len(v.Args))
+	for i, a := range v.Args {
+		c := a
+		if cast := a.GetTypeCast(); cast != nil && name == "timezone" { // SET TIME ZONE INTERVAL '...'
+			c = cast.Arg
+		}
+		text, ok := settingText(c.GetAConst())
+		if !ok {
+			p.deny(stateFeature, ruleSettingValue, "the value of "+name+" must be a constant", "")
+			return nil
+		}
+		values[i] = text
+	}
+	if reason := check(values); reason != "" {
+		p.deny(statePrivilege, ruleSettingValue, "this value is refused for parameter \""+name+"\"", reason)
+		return nil
+	}
+	change := &SettingChange{Name: name, Value: strings.Join(values, ", "), Local: v.IsLocal}
+	if name == "search_path" {
+		change.Path = values
+	}
+	return change
+}
+
+// setTransaction allows SET TRANSACTION and SET SESSION CHARACTERISTICS; a snapshot of another session is refused.
+func (p *pass) setTransaction(v *pg.VariableSetStmt) *SettingChange {
+	switch v.Name {
+	case "TRANSACTION", "SESSION CHARACTERISTICS":
+	default:
+		p.denySetting(strings.ToLower(v.Name), "changed")
+		return nil
+	}
+	for _, a := range v.Args {
+		d := a.GetDefElem()
+		switch d.GetDefname() {
+		case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
+			if d.GetArg().GetAConst() == nil {
+				p.deny(stateFeature, ruleTransaction, "a transaction option must be a constant", "")
+			}
+		default:
+			p.deny(stateFeature, ruleTransaction, "transaction option "+d.GetDefname()+" is not supported", "")
+		}
+	}
+	return &SettingChange{Name: strings.ToLower(v.Name), Local: v.Name == "TRANSACTION"}
+}
+
+func (p *pass) show(v *pg.VariableShowStmt) {
+	name := strings.ToLower(v.Name)
+	if _, ok := settable[name]; ok || readable[name] {
+		return
+	}
+	p.denySetting(name, "shown")
+}
+
+func (p *pass) denySetting(name, verb string) {
+	p.deny(statePrivilege, ruleSetting, `parameter "`+name+`" cannot be `+verb, "Only settings that keep the meaning of statements and show nothing of others are allowed.")
+}
+
+// settingText returns a constant of SET as text; false for NULL.
+func settingText(c *pg.A_Const) (string, bool) {
+	if c == nil || c.Isnull {
+		return "", false
+	}
+	if b, ok := c.Val.(*pg.A_Const_Boolval); ok {
+		return fmt.Sprint(b.Boolval.Boolval), true
+	}
+	return constText(c)
+}
