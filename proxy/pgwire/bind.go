@@ -75,7 +75,7 @@ func ReadBind(r *Reader) (Bind, error) {
 }
 
 // CheckCounts compares the counts of a Bind with what its statement takes. The error is Postgres's own.
-func (b *Bind) CheckCounts(statement string, params int) error {
+func (b *Bind) CheckCounts(statement string, params int) *FormatError {
 	if len(b.Formats) > 1 && len(b.Formats) != b.Params {
 		return &FormatError{fmt.Sprintf("bind message has %d parameter formats but %d parameters", len(b.Formats), b.Params)}
 	}

@@ -16,8 +16,11 @@ type (
 	SASLResponse        = pgproto3.SASLResponse
 )
 
+// Message is one of them.
+type Message interface{ Decode([]byte) error }
+
 // Decode reads a message's body into m. Every fault of the body, and of the decoder, is a *FormatError.
-func Decode(m pgproto3.Message, body []byte) (err error) {
+func Decode(m Message, body []byte) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = ErrFormat
