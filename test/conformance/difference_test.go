@@ -79,6 +79,10 @@ func (d *differences) add(file, text string) error {
 func (d *differences) check(id string, direct, proxied []string) string {
 	if len(direct) == len(proxied) {
 		direct, proxied = d.dropFields(direct, proxied), d.dropAdded(direct, proxied)
+	} else {
+		// They differ anyhow. Without the fields, what is told of it is shorter.
+		direct, proxied = d.dropFields(direct, make([]string, len(direct))), d.dropFields(proxied, make([]string, len(proxied)))
+		proxied = d.dropAdded(make([]string, len(proxied)), proxied)
 	}
 	got := diff(direct, proxied)
 	want := d.lines[id]

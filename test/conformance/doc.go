@@ -14,6 +14,7 @@
 //	until DataRow 2           ... until two of this type came
 //	byte                      send what is queued, read one byte (the answer to SSLRequest)
 //	eof                       send what is queued, read until the server closes the connection
+//	end                       Sync and ROLLBACK, and read until all is answered
 //	hangup                    send what is queued and close
 //	parameters                what the server reported of its settings during the login
 //	cancel wrong key          ask on a new connection to cancel this one's statement, with a wrong key

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgcordon/test/drivers/stack"
 )
@@ -101,6 +102,8 @@ func (c *client) play(st step) error {
 		return c.byte()
 	case "eof":
 		return c.eof()
+	case "end":
+		return c.end()
 	case "hangup":
 		if err := c.flush(); err != nil {
 			return err
@@ -163,6 +166,34 @@ func (c *client) until(kind byte, count int) error {
 		}
 	}
 	return nil
+}
+
+// end asks for a value that marks the end, since what an error skips cannot be counted beforehand.
+func (c *client) end() error {
+	const marker = "end of the case"
+	for _, text := range []string{"rollback", "select '" + marker + "'"} {
+		query, err := (&pgproto3.Query{String: text}).Encode(nil)
+		if err != nil {
+			return err
+		}
+		sync, err := (&pgproto3.Sync{}).Encode(nil)
+		if err != nil {
+			return err
+		}
+		c.out = append(append(c.out, sync...), query...)
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	for {
+		kind, err := c.read()
+		if err != nil {
+			return err
+		}
+		if kind == 'D' && strings.Contains(c.transcript[len(c.transcript)-1], marker) {
+			return c.until('Z', 1)
+		}
+	}
 }
 
 // eof reads to the end. That the server resets the connection, because it did not read all that was sent to it,

@@ -98,7 +98,7 @@ func parseStep(line string) (step, error) {
 	}
 	words := strings.Fields(line)
 	switch s.verb = words[0]; s.verb {
-	case "dial", "byte", "eof", "hangup", "parameters":
+	case "dial", "byte", "eof", "end", "hangup", "parameters":
 	case "cancel":
 		s.kind = strings.TrimSpace(strings.TrimPrefix(line, "cancel"))
 		if s.kind != "" && s.kind != "wrong key" {
