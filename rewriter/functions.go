@@ -106,8 +106,8 @@ func mustInt(s string) int {
 	return n
 }
 
-// onlyForXid are calls whose denied overload takes an argument of type xid, which no expression of a client's can have: the
-// type cannot be named, nor can the system columns of that type.
+// onlyForXid are names whose denied overload takes an argument of type xid. No client can name that type; what is left are the system
+// columns xmin and xmax of its own rows, whose age tells it no more than a new row's xmin does.
 var onlyForXid = map[string]bool{"age": true}
 
 // builtinDecision says whether a client may call the function of pg_catalog by this name with nargs arguments, those of

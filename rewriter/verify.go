@@ -3,6 +3,7 @@ package rewriter
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -58,25 +59,45 @@ func equalTrees(a, b protoreflect.Message) bool {
 	if a.Descriptor() != b.Descriptor() {
 		return false
 	}
-	equal, fields := true, 0
-	a.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if isPosition(f) {
-			return true
+	shape := shapeOf(a.Descriptor())
+	for _, f := range shape.fields {
+		if has := a.Has(f); has != b.Has(f) || has && !equalValues(f, a.Get(f), b.Get(f)) {
+			return false
 		}
-		fields++
-		equal = b.Has(f) && equalValues(f, v, b.Get(f))
-		return equal
-	})
-	if !equal {
-		return false
 	}
-	b.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if !isPosition(f) {
-			fields--
+	for _, o := range shape.oneofs {
+		f := a.WhichOneof(o)
+		if f != b.WhichOneof(o) || f != nil && !equalValues(f, a.Get(f), b.Get(f)) {
+			return false
 		}
-		return true
-	})
-	return fields == 0
+	}
+	return len(a.GetUnknown()) == 0 && len(b.GetUnknown()) == 0
+}
+
+// treeShape is what equalTrees compares of one type of message. A Node has one field for each of some 260 types, so
+// that asking for the one that is set is much faster than looking at all.
+type treeShape struct {
+	fields []protoreflect.FieldDescriptor // outside of oneofs, but for positions
+	oneofs []protoreflect.OneofDescriptor
+}
+
+var treeShapes sync.Map // of *treeShape by protoreflect.MessageDescriptor
+
+func shapeOf(d protoreflect.MessageDescriptor) *treeShape {
+	if shape, ok := treeShapes.Load(d); ok {
+		return shape.(*treeShape)
+	}
+	shape := &treeShape{}
+	for i := range d.Fields().Len() {
+		if f := d.Fields().Get(i); f.ContainingOneof() == nil && !isPosition(f) {
+			shape.fields = append(shape.fields, f)
+		}
+	}
+	for i := range d.Oneofs().Len() {
+		shape.oneofs = append(shape.oneofs, d.Oneofs().Get(i))
+	}
+	treeShapes.Store(d, shape)
+	return shape
 }
 
 func equalValues(f protoreflect.FieldDescriptor, a, b protoreflect.Value) bool {

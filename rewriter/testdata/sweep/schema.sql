@@ -1,0 +1,28 @@
+-- The schema of the sweep's own cases.
+CREATE SCHEMA billing;
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE DOMAIN email AS text CHECK (VALUE LIKE '%@%');
+CREATE DOMAIN relation_name AS regclass;
+CREATE TYPE pair AS (a int, b int);
+CREATE TABLE orders (id bigint PRIMARY KEY, tenant_id text NOT NULL, total numeric, secret text, tags text[], doc jsonb);
+CREATE TABLE customers (id bigint PRIMARY KEY, tenant_id text NOT NULL, name text, email text, UNIQUE (tenant_id, email));
+CREATE TABLE seats (id int PRIMARY KEY, account int NOT NULL, label text);
+CREATE TABLE codes (id int PRIMARY KEY, tenant varchar(20) NOT NULL, v int);
+CREATE TABLE billing.invoices (id int PRIMARY KEY, org_id uuid NOT NULL, amount numeric);
+CREATE TABLE billing.orders (id int PRIMARY KEY, org_id uuid NOT NULL);
+CREATE TABLE countries (code text PRIMARY KEY, name text);
+CREATE TABLE secrets (id int PRIMARY KEY, tenant_id text NOT NULL, value text);
+CREATE TABLE events (id bigint, tenant_id text NOT NULL, ts date) PARTITION BY RANGE (ts);
+CREATE VIEW order_view AS SELECT id, total FROM orders;
+CREATE MATERIALIZED VIEW totals AS SELECT tenant_id, sum(total) AS total FROM orders GROUP BY tenant_id;
+CREATE SEQUENCE numbers;
+CREATE FUNCTION tax(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION both_ways(bigint) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION both_ways(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION support_only(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION peek(orders) RETURNS text LANGUAGE sql AS 'SELECT string_agg(secret, '','') FROM public.orders';
+CREATE FUNCTION upper(bigint) RETURNS text LANGUAGE sql AS 'SELECT secret FROM public.orders WHERE id = $1';
+CREATE FUNCTION same(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR === (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
+CREATE OPERATOR % (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
+CREATE PROCEDURE wipe() LANGUAGE sql AS 'DELETE FROM public.orders';
