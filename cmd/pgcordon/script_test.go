@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 //	admin SQL                run SQL in it as superuser
 //	serve [FLAG...]          start pgcordon serve; sets $PROXY to host:port once it listens, and $ADMIN to the admin listener's
 //	query DSN SQL...         run statements on one connection; standard output gets rows and errors
+//	hold DSN SQL...          run statements on a connection that stays open
+//	held SQL                 run a statement on it
 //	signal NAME              send a signal to the server
 //	log REGEXP               wait until the server's log matches
 //	ended CODE               wait until the server has ended, with this exit code
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": scriptDatabase, "admin": scriptAdmin, "serve": scriptServe, "query": scriptQuery,
-			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "certificate": scriptCertificate, "same": scriptSame,
+			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "hold": scriptHold, "held": scriptHeld, "certificate": scriptCertificate, "same": scriptSame,
 		},
 	})
 }
@@ -265,6 +267,34 @@ func scriptQuery(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = ts.Stdout().Write([]byte(out))
 	if failed != neg {
 		ts.Fatalf("failed: %v, want %v\n%s", failed, neg, out)
+	}
+}
+
+var scriptHolds sync.Map // of *testscript.TestScript to *pgx.Conn
+
+func scriptHold(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = conn.Close(context.Background()) }) // the server may have closed it
+	scriptHolds.Store(ts, conn)
+	for _, sql := range args[1:] {
+		_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+		ts.Check(err)
+	}
+}
+
+func scriptHeld(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, ok := scriptHolds.Load(ts)
+	if !ok {
+		ts.Fatalf("no connection is held")
+	}
+	_, err := conn.(*pgx.Conn).PgConn().Exec(ctx, args[0]).ReadAll()
+	if (err != nil) != neg {
+		ts.Fatalf("error: %v", err)
 	}
 }
 
