@@ -61,7 +61,7 @@ func (r *relay) row(e *expectation) bool {
 	if run.portal != nil {
 		sent = &run.portal.sent
 	}
-	if max := run.permit.RowsPerStatement; max > 0 && *sent >= max {
+	if run.maxRows > 0 && *sent >= run.maxRows {
 		run.over = true
 		r.pass()
 		if r.out.flush() == nil {

@@ -40,6 +40,8 @@ type Active struct {
 	Pool *pool.Pool
 	// SearchPath is what sessions start with: Snapshot.SearchPath of the catalog that Planner is bound to.
 	SearchPath []string
+	// SearchPathText is the setting behind it, as Snapshot.SearchPathText has it.
+	SearchPathText string
 }
 
 // Planner makes a plan, or a *rewriter.Denial as the error.
@@ -58,6 +60,7 @@ type Authenticator interface {
 // Gate decides whether a tenant may connect, and run a statement, now. Its errors are *limit.Exceeded, or the context's.
 type Gate interface {
 	Connect(policy.TenantID) (release func(), err error)
+	// Admit waits for nothing but the context's Done, and its own time: asking for Done is the sign that it waits.
 	Admit(context.Context, policy.TenantID) (limit.Permit, error)
 }
 

@@ -148,6 +148,7 @@ func (s *session) bind() error {
 		if s.up.failed() && !errors.As(err, &format) {
 			return s.upstreamGone()
 		}
+		s.torn = true
 		return err // in the middle of a message there is no way on
 	}
 	if !ok {
@@ -322,6 +323,9 @@ func (s *session) execute(ctx context.Context) error {
 		run.plan = p.statement.plan
 		returning, writing = returns(run.plan), writes(run.plan)
 	}
+	if returning {
+		run.maxRows = permit.RowsPerStatement
+	}
 	outcome, err := s.send(expectation{kind: answerExecute, run: run}, pgwire.AppendExecute(nil, m.Portal, m.MaxRows))
 	if err != nil || outcome == ignored {
 		run.permit.Done()
@@ -331,7 +335,7 @@ func (s *session) execute(ctx context.Context) error {
 	if run.plan != nil {
 		s.settings.ran(run.plan)
 	}
-	if permit.RowsPerStatement > 0 && returning {
+	if run.maxRows > 0 {
 		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.
 		s.hold = holdAfterSync
 		if writing || s.wrote {

@@ -189,6 +189,15 @@ func TestStatementRate(t *testing.T) {
 	}
 }
 
+// TestWaitingHoldsNothingBack pipelines a statement behind which the next one has to wait for its turn: the first is answered meanwhile.
+func TestWaitingHoldsNothingBack(t *testing.T) {
+	w := newWorld(t, worldOptions{limits: limit.Limits{StatementsPerSecond: 0.01, Burst: 1, Wait: time.Hour}})
+	c := dialRaw(t, w.dsn())
+	if heard := c.say(1, query("SELECT 1"), query("SELECT 2")); heard[1] != `DataRow ["1"]` {
+		t.Errorf("heard %q", heard)
+	}
+}
+
 func TestConnectionLimit(t *testing.T) {
 	w := newWorld(t, worldOptions{limits: limit.Limits{Connections: 1}})
 	first := w.connect()

@@ -59,6 +59,8 @@ type execution struct {
 	portal  *portal
 	started time.Time
 	who     policy.Identity
+	// maxRows is the row limit; 0 for none. Behind a statement with one nothing is sent until it has ended.
+	maxRows int64
 	// Below belongs to the relay.
 	rows, bytes int64
 	current     int64 // rows of the statement that runs, of several in a Query

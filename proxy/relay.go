@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -251,7 +252,7 @@ func (r *relay) end(f *failure) {
 		r.out.fatal(f)
 	}
 	r.mu.Unlock()
-	state := r.state()
+	state := cmp.Or(r.state(), stateQueryCanceled)
 	r.pipe.close(func(e *expectation) {
 		if e.run != nil {
 			e.run.state = state

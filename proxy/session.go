@@ -50,6 +50,8 @@ type session struct {
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
 	open, wrote bool
 	hold        hold
+	// torn is set when a message to the upstream was left unfinished.
+	torn bool
 }
 
 // The phases of a session, for those that want it to end.
@@ -171,29 +173,34 @@ func (s *session) messages(ctx context.Context) error {
 
 // part takes leave of both sides after err has ended the session.
 func (s *session) part(err error) string {
-	if errors.Is(err, errTerminate) && s.up.flush() == nil && s.pipe.waitEmpty() {
-		err = errEnd
+	var f *failure
+	var format *pgwire.FormatError
+	if errors.As(err, &format) {
+		f = malformed(format)
+	} else {
+		errors.As(err, &f)
+	}
+	if (f != nil || errors.Is(err, errTerminate)) && !s.torn && s.drain() != nil {
+		err = errRelay // what was sent before comes first, as with Postgres
 	}
 	if errors.Is(err, errRelay) || s.pipe.isClosed() {
 		return s.relay.state()
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // the relay may be in the middle of a write to a client that does not read
 	s.relay.mute()
-	state := ""
-	var format *pgwire.FormatError
-	var f *failure
-	if errors.As(err, &format) {
-		f = malformed(format)
-	}
-	if f != nil || errors.As(err, &f) {
+	if f != nil {
 		s.out.fatal(f)
-		state = f.state
 	}
 	if empty, _ := s.pipe.state(); !empty {
 		s.interrupt() // nobody is there any more who wants what is running
 	}
-	s.terminate()
-	return state
+	if !s.torn {
+		s.terminate()
+	}
+	if f != nil {
+		return f.state
+	}
+	return ""
 }
 
 // terminate tells the upstream that this is the end, so that its log does not speak of a lost connection.
@@ -310,11 +317,24 @@ func (s *session) upstreamGone() error {
 
 // admit asks the gate for the right to run a statement.
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
-	permit, err := s.server.gate.Admit(ctx, s.who.Tenant)
+	permit, err := s.server.gate.Admit(waiting{ctx, s.up}, s.who.Tenant)
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
 	}
 	return permit, nil
+}
+
+// waiting is a context that hands everything to the upstream before anybody waits for its end: statements that were sent
+// before do not wait for the turn of this one.
+type waiting struct {
+	context.Context
+	up *upstream
+}
+
+// Done is what a waiter asks a context for.
+func (w waiting) Done() <-chan struct{} {
+	_ = w.up.flush() // the next write meets the error again
+	return w.Context.Done()
 }
 
 // plan asks the planner, and tells the observer.

@@ -29,16 +29,6 @@ const (
 	timeoutSetting    = "statement_timeout"
 )
 
-// quotePath writes schemas as a value of search_path; pg_temp comes last, so that no temporary table hides another.
-func quotePath(schemas []string) string {
-	var b strings.Builder
-	for _, s := range schemas {
-		b.WriteString(`"` + strings.ReplaceAll(s, `"`, `""`) + `", `)
-	}
-	b.WriteString("pg_temp")
-	return b.String()
-}
-
 func (c *rewriterChange) touches() bool {
 	return c != nil && (c.All || c.Name == searchPathSetting || c.Name == timeoutSetting)
 }

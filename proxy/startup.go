@@ -53,7 +53,9 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		return nil, err
 	}
 	s.phase.Store(phaseServing)
-	s.reconsider() // a shutdown or reload that has just passed by
+	if s.server.draining.Load() || s.server.active.Load() != active {
+		s.reconsider() // a shutdown or reload that has found the session in its startup
+	}
 	return leave, nil
 }
 
@@ -254,12 +256,11 @@ func mayActFor(u auth.User, t policy.TenantID) bool { return slices.Contains(u.A
 // connect gets the session its upstream connection, and tells the client that it is ready.
 func (s *session) connect(ctx context.Context, active *Active, asked *startup) error {
 	s.settings.path = active.SearchPath
-	path := active.SearchPath
-	if own, ok := asked.settings[searchPathSetting]; ok {
-		path, _ = rewriter.SplitPath(own) // AllowedSetting has read it
+	if _, ok := asked.settings[searchPathSetting]; ok {
 		s.settings.stale = true
+	} else if active.SearchPathText != "" {
+		asked.settings[searchPathSetting] = active.SearchPathText
 	}
-	asked.settings[searchPathSetting] = quotePath(path)
 	lease, err := active.Pool.Acquire(ctx, pool.NewKey(asked.settings))
 	if err != nil {
 		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)

@@ -84,6 +84,7 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	run.plan = plan
 	sql := pgwire.AppendQuery(nil, plan.Splice(s.who.Tenant))
 	if permit.RowsPerStatement > 0 && returns(plan) {
+		run.maxRows = permit.RowsPerStatement
 		if writes(plan) && !controls(plan) {
 			return s.queryWhole(run, sql)
 		}
