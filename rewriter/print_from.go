@@ -170,22 +170,34 @@ func (p *printer) rangeFunction(f *pg.RangeFunction) {
 	p.columnDefs(f.Coldeflist)
 }
 
-// fromCall writes what FROM takes for a call, where a cast must look like one too.
+// fromCall writes what FROM takes for a call (func_expr_windowless), where a cast must look like one too. The switch is closed.
 func (p *printer) fromCall(n *pg.Node) {
-	t := n.GetTypeCast()
-	if t == nil {
-		if strengthOf(n) != primary {
+	switch v := n.GetNode().(type) {
+	case *pg.Node_TypeCast:
+		p.at(v.TypeCast.Location)
+		p.str("CAST(")
+		p.expr(v.TypeCast.Arg)
+		p.str(" AS ")
+		p.typeName(v.TypeCast.TypeName)
+		p.str(")")
+	case *pg.Node_FuncCall:
+		if f := v.FuncCall; f.AggWithinGroup || f.AggFilter != nil || f.Over != nil || writtenAsOperator(f) {
 			p.unknown(n)
+			return
 		}
 		p.expr(n)
-		return
+	case *pg.Node_AExpr, *pg.Node_XmlExpr:
+		if strengthOf(n) != primary {
+			p.unknown(n)
+			return
+		}
+		p.expr(n)
+	case *pg.Node_SqlvalueFunction, *pg.Node_CoalesceExpr, *pg.Node_MinMaxExpr, *pg.Node_XmlSerialize, *pg.Node_JsonObjectConstructor,
+		*pg.Node_JsonArrayConstructor, *pg.Node_JsonArrayQueryConstructor, *pg.Node_JsonObjectAgg, *pg.Node_JsonArrayAgg:
+		p.expr(n)
+	default:
+		p.unknown(n)
 	}
-	p.at(t.Location)
-	p.str("CAST(")
-	p.expr(t.Arg)
-	p.str(" AS ")
-	p.typeName(t.TypeName)
-	p.str(")")
 }
 
 func (p *printer) columnDefs(list []*pg.Node) {
