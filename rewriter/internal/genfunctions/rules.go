@@ -58,7 +58,7 @@ var categories = []struct {
 
 func re(names string) *regexp.Regexp { return regexp.MustCompile(`^(` + names + `)$`) }
 
-// signatures deny single overloads of names that are allowed otherwise.
+// deniedOverloads deny single overloads of names that are allowed otherwise.
 var deniedOverloads = map[string]string{
 	"ts_rewrite(tsquery, text)": "runs SQL from text",
 	"age(xid)":                  "transaction ids, snapshots and WAL of all tenants",
