@@ -120,10 +120,7 @@ func resTarget(name string, val *pg.Node) *pg.Node {
 }
 
 func typeCast(arg *pg.Node, typ string) *pg.Node {
-	names := []*pg.Node{pg.MakeStrNode(typ)}
-	if typ != "text" && typ != "uuid" {
-		names = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(typ)}
-	}
+	names := []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(typ)}
 	return &pg.Node{Node: &pg.Node_TypeCast{TypeCast: &pg.TypeCast{
 		Arg: arg, TypeName: &pg.TypeName{Names: names, Typemod: -1},
 	}}}

@@ -222,9 +222,7 @@ func (p *pass) typeName(t *pg.TypeName, sc *scope) {
 		p.denyAt(t.Location, statePrivilege, ruleTypeDenied, "permission denied for type "+name, reason)
 		return
 	}
-	if typ.Schema != "pg_catalog" {
-		t.Names = []*pg.Node{pg.MakeStrNode(typ.Schema), pg.MakeStrNode(typ.Name)}
-	}
+	t.Names = []*pg.Node{pg.MakeStrNode(typ.Schema), pg.MakeStrNode(typ.Name)}
 }
 
 // open tells whether the policy lets tenants read a relation.

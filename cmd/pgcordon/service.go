@@ -85,10 +85,11 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 // active returns what the proxy needs of it.
 func (r *running) active() proxy.Active {
 	return proxy.Active{
-		Planner:    r.rewriter,
-		Users:      auth.NewDirectory(r.config.Users),
-		Pool:       r.pool,
-		SearchPath: r.bound.Catalog.SearchPath,
+		Planner:        r.rewriter,
+		Users:          auth.NewDirectory(r.config.Users),
+		Pool:           r.pool,
+		SearchPath:     r.bound.Catalog.SearchPath,
+		SearchPathText: r.bound.Catalog.SearchPathText,
 	}
 }
 

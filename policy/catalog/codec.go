@@ -13,16 +13,17 @@ import (
 // encoded is the form of a snapshot in a file. Everything stands in it once and in a fixed order, so that the same
 // catalog gives the same bytes.
 type encoded struct {
-	ServerVersion int
-	Database      string
-	SearchPath    []string
-	Schemas       []string
-	Relations     []*Relation
-	Functions     []*Function
-	Operators     []*Operator
-	Types         []*Type
-	Casts         []Cast
-	Role          UpstreamRole
+	ServerVersion  int
+	Database       string
+	SearchPath     []string
+	SearchPathText string
+	Schemas        []string
+	Relations      []*Relation
+	Functions      []*Function
+	Operators      []*Operator
+	Types          []*Type
+	Casts          []Cast
+	Role           UpstreamRole
 }
 
 // maxEncodedBytes bounds what Decode unpacks.
@@ -31,7 +32,7 @@ const maxEncodedBytes = 1 << 30
 // Encode writes the snapshot as gzip of JSON.
 func Encode(w io.Writer, s *Snapshot) error {
 	e := encoded{
-		ServerVersion: s.ServerVersion, Database: s.Database, SearchPath: s.SearchPath,
+		ServerVersion: s.ServerVersion, Database: s.Database, SearchPath: s.SearchPath, SearchPathText: s.SearchPathText,
 		Schemas: slices.Sorted(maps.Keys(s.Schemas)), Casts: s.Casts, Role: s.Role,
 	}
 	for _, r := range s.ByOID {
@@ -77,7 +78,7 @@ func Decode(r io.Reader) (*Snapshot, error) {
 		return nil, fmt.Errorf("reading a snapshot: %w", err)
 	}
 	s := &Snapshot{
-		ServerVersion: e.ServerVersion, Database: e.Database, SearchPath: e.SearchPath, Casts: e.Casts, Role: e.Role,
+		ServerVersion: e.ServerVersion, Database: e.Database, SearchPath: e.SearchPath, SearchPathText: e.SearchPathText, Casts: e.Casts, Role: e.Role,
 		Schemas: map[string]*Schema{}, ByOID: map[uint32]*Relation{}, TypeByOID: map[uint32]*Type{},
 	}
 	for _, name := range e.Schemas {

@@ -84,7 +84,8 @@ func (l *loader) each(sql string, dest []any, row func()) error {
 func (l *loader) server() error {
 	var path []string
 	err := l.tx.QueryRow(l.ctx, `SELECT current_setting('server_version_num')::int, current_database()::text,
-	       current_schemas(false)::text[]`).Scan(&l.snap.ServerVersion, &l.snap.Database, &path)
+	       current_schemas(false)::text[], current_setting('search_path')`).
+		Scan(&l.snap.ServerVersion, &l.snap.Database, &path, &l.snap.SearchPathText)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,9 @@ type Snapshot struct {
 	Database      string
 	// SearchPath is current_schemas(false) of the upstream role's default setting, without schemas that do not exist.
 	SearchPath []string
-	Schemas    map[string]*Schema
+	// SearchPathText is that setting as SHOW prints it.
+	SearchPathText string
+	Schemas        map[string]*Schema
 	// ByOID finds a relation by its pg_class.oid.
 	ByOID map[uint32]*Relation
 	// TypeByOID finds a type by its pg_type.oid.

@@ -22,9 +22,6 @@ import (
 	"pgcordon/test/throwaway"
 )
 
-// WrapPlanner stands between the proxy and its rewriter; nil for nothing.
-type WrapPlanner func(proxy.Planner) proxy.Planner
-
 // Proxy is a proxy in this process, before one shared database.
 type Proxy struct {
 	address string
@@ -42,7 +39,7 @@ var verifier = sync.OnceValues(func() (auth.Verifier, error) { return auth.MakeV
 func userOf(tenant int) string { return fmt.Sprintf("tenant%d", tenant) }
 
 // StartProxy starts a proxy for a schema's tenants before one database.
-func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s *Schema, wrap WrapPlanner) (*Proxy, error) {
+func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s *Schema) (*Proxy, error) {
 	conn, err := pgx.Connect(ctx, pg.DSN(appRole, database))
 	if err != nil {
 		return nil, err
@@ -66,12 +63,8 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 		pool:    pool.New(pool.Config{Upstream: upstream, MaxConnections: 4 * Tenants}),
 		served:  make(chan error, 1),
 	}
-	var planner proxy.Planner = p.planner
-	if wrap != nil {
-		planner = wrap(planner)
-	}
 	p.server = proxy.New(proxy.Config{
-		Active: proxy.Active{Planner: planner, Users: auth.NewDirectory(users), Pool: p.pool, SearchPath: snapshot.SearchPath},
+		Active: proxy.Active{Planner: p.planner, Users: auth.NewDirectory(users), Pool: p.pool, SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText},
 		Gate:   limit.NewGate(func(policy.TenantID) limit.Limits { return limit.Limits{} }),
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
