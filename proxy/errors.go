@@ -83,15 +83,6 @@ func denied(d *rewriter.Denial) *failure {
 	return f
 }
 
-// planned is the failure for an error of the Planner's.
-func planned(err error) *failure {
-	var d *rewriter.Denial
-	if errors.As(err, &d) {
-		return denied(d)
-	}
-	return internal()
-}
-
 // exceeded is the failure for an error of the Gate's.
 func exceeded(err error) *failure {
 	var e *limit.Exceeded

@@ -17,7 +17,6 @@ type rawClient struct {
 	t    testing.TB
 	conn net.Conn
 	*pgproto3.Frontend
-	key pgconn.HijackedConn
 }
 
 // dialRaw logs in and takes the connection over.
@@ -29,7 +28,7 @@ func dialRaw(t testing.TB, dsn string) *rawClient {
 	must(t, err)
 	t.Cleanup(func() { _ = h.Conn.Close() })
 	must(t, h.Conn.SetDeadline(time.Now().Add(60*time.Second)))
-	return &rawClient{t: t, conn: h.Conn, Frontend: h.Frontend, key: *h}
+	return &rawClient{t: t, conn: h.Conn, Frontend: h.Frontend}
 }
 
 // say sends messages and returns what comes up to the n-th ReadyForQuery.

@@ -267,6 +267,14 @@ func TestMalformedMessages(t *testing.T) {
 			t.Errorf("%s: %q, want %q and the end", c.name, heard, want)
 		}
 	}
+	first := dialRaw(t, w.dsn())
+	first.Send(query("SELECT count(*) FROM numbers a, numbers b"))
+	must(t, first.Flush())
+	_, err := io.WriteString(first.conn, "\x01\x00\x00\x00\x04")
+	must(t, err)
+	if heard := first.hear(2); heard[1] != `DataRow ["1000000"]` || !endsWith(heard, "Error FATAL 08P01") {
+		t.Errorf("what was sent before is not answered first: %q", heard)
+	}
 	conn := dialRaw(t, w.dsn())
 	long := "SELECT '" + strings.Repeat("x", 100000) + "'"
 	for _, c := range []struct {
