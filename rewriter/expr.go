@@ -57,7 +57,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 		p.exprs(v.MinMaxExpr.Args, sc)
 	case *pg.Node_TypeCast:
 		p.expr(v.TypeCast.Arg, sc)
-		p.typeName(v.TypeCast.TypeName, sc)
+		p.castType(v.TypeCast, sc)
 	case *pg.Node_CollateClause:
 		p.expr(v.CollateClause.Arg, sc)
 		p.collation(v.CollateClause)

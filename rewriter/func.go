@@ -191,7 +191,7 @@ func (p *pass) operator(name []*pg.Node, loc int32) {
 
 func (p *pass) userOperator(op string) bool {
 	for _, schema := range p.path {
-		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && len(s.Operators[op]) > 0 {
+		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(s.Operators[op]) {
 			return true
 		}
 	}
@@ -229,6 +229,17 @@ func (p *pass) typeName(t *pg.TypeName, sc *scope) {
 func (p *pass) open(r *catalog.Relation) bool {
 	t := p.bound.Table(r.OID)
 	return t != nil && t.Scope != policy.ScopeDenied
+}
+
+// castType is typeName for a cast, where a constant may name a text search configuration: 'english'::regconfig.
+func (p *pass) castType(c *pg.TypeCast, sc *scope) {
+	names := c.TypeName.GetNames()
+	if c.Arg.GetAConst().GetSval() != nil && len(c.TypeName.GetArrayBounds()) == 0 && len(names) > 0 &&
+		names[len(names)-1].GetString_().GetSval() == "regconfig" && (len(names) == 1 || names[0].GetString_().GetSval() == "pg_catalog") {
+		c.TypeName.Names = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("regconfig")}
+		return
+	}
+	p.typeName(c.TypeName, sc)
 }
 
 func (p *pass) findType(parts []string) *catalog.Type {

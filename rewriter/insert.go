@@ -194,8 +194,8 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 				return
 			}
 			p.expr(e.Expr, sc)
-			if len(e.Opclassopts) > 0 {
-				p.deny(stateFeature, ruleClause, "operator class options are not supported", "")
+			if len(e.Opclass) > 0 || len(e.Opclassopts) > 0 {
+				p.deny(stateFeature, ruleClause, "operator classes in ON CONFLICT are not supported", "")
 				return
 			}
 		}

@@ -19,8 +19,10 @@ func indexCatalog(snap *catalog.Snapshot) *catalogIndex {
 		if schema.Name == "pg_catalog" {
 			continue
 		}
-		for name := range schema.Operators {
-			x.operators[name] = true
+		for name, overloads := range schema.Operators {
+			if !fromTrustedExtension(overloads) {
+				x.operators[name] = true
+			}
 		}
 		for name, overloads := range schema.Functions {
 			for _, f := range overloads {
