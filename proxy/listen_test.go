@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"pgcordon/proxy"
@@ -30,7 +31,7 @@ func TestListenUnix(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- w.server.Serve(l, proxy.TLS{}) }()
 	q := url.Values{"host": {dir}, "port": {"6432"}, "user": {"acme_app"}, "password": {password}}
-	conn, err := dial("postgres:///" + w.database + "?" + q.Encode())
+	conn, err := dial("postgres:///" + w.database + "?" + strings.ReplaceAll(q.Encode(), "+", "%20"))
 	must(t, err)
 	if r := conn.ExecParams(context.Background(), "SELECT count(*) FROM orders", nil, nil, nil, nil).Read(); r.Err != nil || string(r.Rows[0][0]) != "2" {
 		t.Errorf("over a socket: %v", r.Err)
