@@ -191,6 +191,10 @@ func (p *printer) columnRef(c *pg.ColumnRef) {
 }
 
 func (p *printer) param(r *pg.ParamRef) {
+	if r.Number < 0 { // the lexer lets a number overflow
+		p.fail("a parameter of negative number")
+		return
+	}
 	p.at(r.Location)
 	start := len(p.buf)
 	p.str("$")

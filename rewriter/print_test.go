@@ -209,6 +209,7 @@ func TestPrintRefuses(t *testing.T) {
 		"analysed":      {Node: &pg.Node_OpExpr{OpExpr: &pg.OpExpr{}}},
 		"bits":          {Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Bsval{Bsval: &pg.BitString{Bsval: "b1' OR '1"}}}}},
 		"number":        {Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Fval{Fval: &pg.Float{Fval: "1 OR 1"}}}}},
+		"parameter":     {Node: &pg.Node_ParamRef{ParamRef: &pg.ParamRef{Number: -1}}},
 		"minus minus":   {Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Fval{Fval: &pg.Float{Fval: "1--1"}}}}},
 	} {
 		if out, err := printTree(expr(n), nil); err == nil {

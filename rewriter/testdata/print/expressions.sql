@@ -38,7 +38,7 @@ SELECT COALESCE(a, b, c), GREATEST(a, b), LEAST(a, b + 1), COALESCE(a OR b), COA
 
 SELECT ARRAY[1, 2], ARRAY[[1, 2], [3, 4]], ARRAY[]::int[], ARRAY[ARRAY[1], ARRAY[2]], (ARRAY[1, 2])[1], (ARRAY[[1, 2]])[1][2], ARRAY[1, 2] || 3, ARRAY[a OR b, c = d]
 
-SELECT a[1], a.b[1], a[1][2], a[1:2], a[:2], a[1:], a[:], a[1].b, a[b + 1:c OR d], (a[1])[2], (a).b, (a).b.c, (a).*, (a.b).c, (a.b).*, ($1).a, $1.a, $1[1], ($1).*, (a[1]).b[2].c, (f(x)).a, (f(x)).*, (f(x))[1], (ROW(1, 2)).f1, ((1, 2)).f1, (a::t).b, (a + b).c, ((a).b).c, (a[1:2])[3], a[b::int:c::int], a[-1:-2], a[$1:$2], ('{1}'::int[])[1], (-1)[1], ((a.*)).b, a[1].*
+SELECT a[1], a.b[1], a[1][2], a[1:2], a[:2], a[1:], a[:], a[1].b, a[b + 1:c OR d], (a[1])[2], (a).b, (a).b.c, (a).*, (a.b).c, (a.b).*, ($1).a, $1.a, $1[1], ($1).*, (a[1]).b[2].c, (f(x)).a, (f(x)).*, (f(x))[1], (ROW(1, 2)).f1, ((1, 2)).f1, (a::t).b, (a + b).c, ((a).b).c, (a[1:2])[3], a[b::int:c::int], a[-1:-2], a[$1:$2], ('{1}'::int[])[1], (-1)[1], ((a.*)).b, (a.*)[1], a[1].*
 
 SELECT ROW(), ROW(1), ROW(1, 2), (1, 2), (1, (2, 3)), ROW(ROW(1)), (a, b) = (c, d), ROW(a, b) < ROW(c, d), (a, b) IS NULL, ROW(a, b) IS NOT NULL, (1, 2)::t, ROW(1, 2)::t, (a OR b, c)
 
