@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,6 +222,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	fields := pgwire.Fields(body)
 	state := fields.Get(pgwire.FieldCode)
 	text := fields.AppendFiltered(r.scratch[:0], pgwire.MsgError, passed)
+	if p := e.clientPosition(fields.Get(pgwire.FieldPosition)); p > 0 {
+		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
+	}
 	r.scratch = text
 	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
 		r.fatal = true

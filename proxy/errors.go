@@ -147,6 +147,22 @@ func noSuchStatement(name string) *failure {
 	return &failure{state: stateUndefinedStatement, message: message, early: true}
 }
 
-// passed are the fields of an upstream's error or notice that reach the client. The others quote rows (DETAIL), the rewritten text (position,
-// internal query, context) or the upstream's inside (schema, table, column, type, file).
+// clientPosition turns the position of an error, which refers to the text that was sent, into the client's; 0 when it cannot.
+func (e *expectation) clientPosition(position string) int {
+	n, err := strconv.Atoi(position)
+	switch {
+	case err != nil || e == nil || e.mode != forward:
+		return 0
+	case e.kind == answerParse && e.statement != nil:
+		return e.statement.plan.ClientPosition(n)
+	case e.kind == answerQuery && e.run != nil && e.run.plan != nil:
+		return e.run.plan.ClientPositionSpliced(n, e.run.who.Tenant)
+	case e.kind == answerExecute && e.run != nil && e.run.plan != nil:
+		return e.run.plan.ClientPosition(n)
+	}
+	return 0
+}
+
+// passed are the fields of an upstream's error or notice that reach the client. The position is translated (clientPosition).
+// The others quote rows (DETAIL), the rewritten text (internal query, context) or the upstream's inside (schema, table, column, type, file).
 const passed = "SVCMHn"

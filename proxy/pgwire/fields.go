@@ -63,6 +63,15 @@ func (b Fields) AppendFiltered(dst []byte, typ byte, keep string) []byte {
 	return dst
 }
 
+// AppendField adds a field to a whole message made by AppendFiltered, which begins at start of dst.
+func AppendField(dst []byte, start int, code byte, value string) []byte {
+	dst = append(dst[:len(dst)-1], code)
+	dst = append(dst, value...)
+	dst = append(dst, 0, 0)
+	binary.BigEndian.PutUint32(dst[start+1:], uint32(len(dst)-start-1))
+	return dst
+}
+
 // validPrefix drops a character that was cut at the end of value.
 func validPrefix(value []byte) []byte {
 	for i := 0; i < utf8.UTFMax && len(value) > 0; i++ {
