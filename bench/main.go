@@ -86,20 +86,19 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	results, err := measureAll(ctx, o, w)
-	if err := errors.Join(err, w.stop()); err != nil {
-		return err
-	}
+	// What was measured before a failure is shown and kept as well.
+	results, failure := measureAll(ctx, o, w)
+	failure = errors.Join(failure, w.stop())
 	for _, c := range results.Combinations {
 		fmt.Println()
 		c.print(os.Stdout)
 	}
 	file, err := save(o.out, results)
 	if err != nil {
-		return err
+		return errors.Join(failure, err)
 	}
 	fmt.Printf("\nIn detail: %s\n", file)
-	return nil
+	return failure
 }
 
 // measureAll runs every combination; in each round the targets take turns, so that what disturbs the machine for
@@ -119,7 +118,7 @@ func measureAll(ctx context.Context, o options, w *world) (*results, error) {
 						fmt.Fprintf(os.Stderr, "round %d of %d: %s, %s, %d clients, %s\n", round+1, o.rounds, workload, mode, clients, target.name)
 						m, err := w.measure(ctx, o, target, workload, mode, clients)
 						if err != nil {
-							return nil, fmt.Errorf("%s, %s, %d clients, %s: %w", workload, mode, clients, target.name, err)
+							return all, fmt.Errorf("%s, %s, %d clients, %s: %w", workload, mode, clients, target.name, err)
 						}
 						c.add(target.name, m)
 					}

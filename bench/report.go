@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -119,9 +120,9 @@ func (c *combination) print(out io.Writer) {
 	fmt.Fprintln(w, "target               \ttps\tmin..max\tto direct\tto PgBouncer\tavg ms\tp50 ms\tp99 ms\tCPU us/tx\tto PgBouncer\tto relay\t")
 	for _, s := range c.Targets {
 		m := s.Summary
-		fmt.Fprintf(w, "%-21s\t%.0f\t%.0f..%.0f\t%s\t%s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%s\t\n", s.Target, m.TPS, m.TPSMin, m.TPSMax,
-			times(m.TPSToDirect), times(m.TPSToPgBouncer), m.AverageMs, m.P50Ms, m.P99Ms,
-			number(m.ProxyCPU), times(m.CPUToPgBouncer), times(m.CPUToRelay))
+		fmt.Fprintf(w, "%-21s\t%.0f\t%.0f..%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Target, m.TPS, m.TPSMin, m.TPSMax,
+			times(m.TPSToDirect), times(m.TPSToPgBouncer), number(m.AverageMs, 3), number(m.P50Ms, 3), number(m.P99Ms, 3),
+			number(m.ProxyCPU, 1), times(m.CPUToPgBouncer), times(m.CPUToRelay))
 	}
 	w.Flush()
 }
@@ -133,11 +134,11 @@ func times(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-func number(f float64) string {
+func number(f float64, digits int) string {
 	if f == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f", f)
+	return strconv.FormatFloat(f, 'f', digits, 64)
 }
 
 // describeMachine says what the numbers were measured on.
