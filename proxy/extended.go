@@ -115,6 +115,11 @@ func (s *session) bind() error {
 	if err != nil {
 		return err
 	}
+	if st != nil && st.planner != s.server.active.Load().Planner {
+		if err := s.drain(); err != nil { // the relay reads the plans of what is outstanding
+			return err
+		}
+	}
 	if f := s.checkBind(&b, st); f != nil {
 		return s.refuse(f, extended)
 	}
