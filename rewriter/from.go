@@ -91,7 +91,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		p.note(t, it.name, nil, "global: every tenant reads it")
 		return n
 	case policy.ScopeTenant:
-		return p.constrain(rv, n, t, it, out)
+		return p.constrain(rv, n, t, it, sc, out)
 	default:
 		p.denyRelation(rv, rel, t)
 		return n
@@ -99,10 +99,15 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 }
 
 // constrain puts the predicate of a tenant's relation where it filters the relation: beside it when it can, else around it.
-func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *item, out *sink) *pg.Node {
+func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *item, sc *scope, out *sink) *pg.Node {
 	switch {
 	case rv.Alias != nil && len(rv.Alias.Colnames) > 0:
 		return p.wrap(rv, t, it, "sub-select: a column alias list")
+	case sc.grouped[t.Column]:
+		// Servers before 18 take a column that is compared with a constant for that constant, also where grouping sets make it NULL.
+		n := p.wrap(rv, t, it, "sub-select: grouping sets over the tenant column")
+		it.barrier()
+		return n
 	case out == wrapped:
 		return p.wrap(rv, t, it, "sub-select: no condition within reach filters it")
 	}

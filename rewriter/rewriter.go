@@ -60,6 +60,8 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+	builtins() // read now, not in the first statement's time
+	indexCatalog(bound.Catalog)
 	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes)}
 }
 

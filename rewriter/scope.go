@@ -51,6 +51,8 @@ type scope struct {
 	parent *scope
 	ctes   *cteEnv
 	items  []*item
+	// grouped are the names of the columns that grouping sets make NULL in some rows.
+	grouped map[string]bool
 }
 
 // cteEnv is a linked list of the common table expressions in reach, innermost first.

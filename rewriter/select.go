@@ -48,6 +48,7 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 // selectCore rewrites FROM, WHERE, the select list, GROUP BY, HAVING and WINDOW.
 func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	where := &sink{place: "WHERE"}
+	sc.grouped = groupingSetColumns(s.GroupClause)
 	p.from(s.FromClause, sc, where)
 	p.expr(s.WhereClause, sc)
 	p.exprs(targets(s.TargetList), sc)
@@ -69,6 +70,23 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	s.HavingClause = p.guardHaving(s.HavingClause, sc)
 	s.WhereClause = and(where.preds, s.WhereClause)
 	return p.outputColumns(s.TargetList, sc)
+}
+
+// groupingSetColumns names the columns inside ROLLUP, CUBE and GROUPING SETS.
+func groupingSetColumns(group []*pg.Node) map[string]bool {
+	var names map[string]bool
+	for _, g := range group {
+		if g.GetGroupingSet() == nil {
+			continue
+		}
+		for _, c := range columnRefs(g) {
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[c.Fields[len(c.Fields)-1].GetString_().GetSval()] = true
+		}
+	}
+	return names
 }
 
 func targets(list []*pg.Node) []*pg.Node {
