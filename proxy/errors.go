@@ -77,7 +77,9 @@ const (
 // denied is the failure of a statement that the rewriter refused.
 func denied(d *rewriter.Denial) *failure {
 	f := &failure{state: d.SQLState, message: d.Message, hint: d.Hint, position: d.Position, early: d.SQLState == stateSyntaxError}
-	if d.Rule != "" && !f.early {
+	switch d.SQLState {
+	case stateSyntaxError, "42P01", "42P02", "42704", "42883": // Postgres would say the same of what does not exist
+	default:
 		f.detail = `Refused by rule "` + d.Rule + `".`
 	}
 	return f
