@@ -24,6 +24,7 @@ func dialRaw(t testing.TB, dsn string) *rawClient {
 	t.Helper()
 	conn, err := pgconn.Connect(context.Background(), dsn)
 	must(t, err)
+	must(t, conn.SyncConn(context.Background()))
 	h, err := conn.Hijack()
 	must(t, err)
 	t.Cleanup(func() { _ = h.Conn.Close() })

@@ -171,6 +171,10 @@ func (p *Pool) dial(ctx context.Context, key Key) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Without this a background read of pgconn's could still be waiting, and take the first bytes that are sent to the lease.
+	if err := conn.SyncConn(bounded); err != nil {
+		return nil, errors.Join(err, conn.Close(bounded))
+	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		return nil, err
