@@ -29,9 +29,11 @@ demo: build
 setup:
 	@scripts/setup
 
-# test: everything that must hold
-test: setup lint
-	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)"
+# test: everything that must hold. The tests run even when lint has found something.
+test: setup
+	@status=0; $(MAKE) --no-print-directory lint || status=1; \
+	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)" || status=1; \
+	exit $$status
 
 # race: the tests under the race detector
 race: setup
