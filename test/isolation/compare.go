@@ -47,6 +47,8 @@ func compare(step *Step, proxied, own Answer) (Verdict, string) {
 	switch {
 	case proxied.Broken != "" || own.Broken != "":
 		return Different, fmt.Sprintf("connection broken: proxy %q, own %q", proxied.Broken, own.Broken)
+	case step.Probe:
+		return Same, ""
 	case state(proxied) == stateCanceled || state(own) == stateCanceled:
 		return Unsure, ""
 	case refusalRule(proxied.Err) != "" && own.Err != nil:

@@ -52,10 +52,28 @@ type source struct {
 type scope struct {
 	sources []*source
 	outer   *scope
+	// qualified asks for names with their source: more than sources is in sight.
+	qualified bool
 }
 
 // local is the scope without the enclosing queries': an aggregate over their columns would be theirs.
-func (sc *scope) local() *scope { return &scope{sources: sc.sources} }
+func (sc *scope) local() *scope { return &scope{sources: sc.sources, qualified: sc.qualified} }
+
+// names counts the columns of this name; a source that hides some counts as having it.
+func (sc *scope) names(name string) int {
+	count := 0
+	for _, s := range sc.sources {
+		if s.partial {
+			count++
+		}
+		for _, c := range s.cols {
+			if c.name == name {
+				count++
+			}
+		}
+	}
+	return count
+}
 
 func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
@@ -158,24 +176,36 @@ func columnsOf(t *Table) []*col {
 }
 
 // ref prints a reference to a column of a source.
-func ref(s *source, c *col) string { return ident(s.alias) + "." + ident(c.name) }
-
-// bound is a column together with the source it is found in.
-type bound struct {
-	src *source
-	col *col
+func ref(s *source, c *col) string {
+	if s.alias == "" {
+		return ident(c.name) // merged by USING
+	}
+	return ident(s.alias) + "." + ident(c.name)
 }
 
-func (b bound) node() *Node { return n(ref(b.src, b.col)) }
+// bound is a column together with the source it is found in. A bare one can be named without its source.
+type bound struct {
+	src  *source
+	col  *col
+	bare bool
+}
+
+func (b bound) node() *Node {
+	if b.bare {
+		return n(ident(b.col.name))
+	}
+	return n(ref(b.src, b.col))
+}
 
 // columns returns the columns in scope for which fits holds; those of enclosing queries only sometimes.
 func (g *generator) columns(sc *scope, fits func(*col) bool) []bound {
 	var out []bound
-	for ; sc != nil; sc = sc.outer {
+	for innermost := true; sc != nil; sc, innermost = sc.outer, false {
+		bare := innermost && !sc.qualified && g.chance(25)
 		for _, s := range sc.sources {
 			for _, c := range s.cols {
 				if fits(c) {
-					out = append(out, bound{s, c})
+					out = append(out, bound{s, c, bare && sc.names(c.name) == 1})
 				}
 			}
 		}

@@ -185,8 +185,12 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 	if g.chance(30) {
 		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"), " DO NOTHING")
 	}
+	target := "(" + arbiter + ")"
+	if c := t.by(UseTenant); g.chance(20) && t.Inherits == nil && t.PartitionBy == "" {
+		target = "ON CONSTRAINT " + ident(t.Name+"_"+c.Name+"_code_key")
+	}
 	excluded := &source{alias: "excluded", cols: src.cols}
-	sc := &scope{sources: []*source{src}}
+	sc := &scope{sources: []*source{src}, qualified: true} // excluded has the same names
 	sets := list("", ", ", "", 1)
 	for _, c := range g.settable(t) {
 		x := g.value(c, sc, 0)
@@ -202,7 +206,7 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 	if g.chance(30) {
 		where.Items = append(where.Items, g.simpleCond(&scope{sources: []*source{src, excluded}}, 0))
 	}
-	return opt(" ON CONFLICT (", arbiter, ") DO UPDATE SET ", sets, where)
+	return opt(" ON CONFLICT ", target, " DO UPDATE SET ", sets, where)
 }
 
 // settable draws one to three columns that an UPDATE may change without touching a key.
@@ -223,6 +227,7 @@ func (g *generator) returning(sc *scope, depth int, must, joined bool) (*List, [
 		return list("", "", "", 0), nil
 	}
 	src := sc.sources[0]
+	sc.qualified = joined
 	if !must && g.chance(30) {
 		if joined {
 			return opt(" RETURNING ", ident(src.alias), ".*"), nil
@@ -273,6 +278,11 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 	for _, c := range g.settable(src.table) {
 		sets.Items = append(sets.Items, n(ident(c.Name), " = ", g.value(c, sc, min(depth, 1))))
 	}
+	if g.chance(8) {
+		if several := g.severalAtOnce(src.table, sc, depth); several != nil {
+			sets = list("", ", ", "", 1, several)
+		}
+	}
 	if g.chance(5) && len(g.tenants) == 1 {
 		id, _ := g.rowID(src)
 		where = list(" WHERE ", " AND ", "", 1, id)
@@ -285,6 +295,22 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 	}
 	ret, cols := g.returning(own, depth, returning, len(from.Items) > 0)
 	return n(with, "UPDATE ", target, " SET ", sets, from, where, ret), src.table, cols
+}
+
+// severalAtOnce sets two columns from a row or a sub-select; nil for a table without two that may be NULL.
+func (g *generator) severalAtOnce(t *Table, sc *scope, depth int) *Node {
+	cols := g.settable(t)
+	if len(cols) < 2 || cols[0].NotNull || cols[1].NotNull {
+		return nil
+	}
+	a, b := cols[0], cols[1]
+	if g.chance(40) {
+		return n("(", ident(a.Name), ", ", ident(b.Name), ") = ROW(", g.value(a, sc, 0), ", ", g.value(b, sc, 0), ")")
+	}
+	other, alias := pick(g, g.writable()), g.alias()
+	inner := &scope{sources: []*source{{alias: alias, cols: columnsOf(other), table: other}}, outer: sc}
+	return n("(", ident(a.Name), ", ", ident(b.Name), ") = (SELECT ", g.value(a, nil, 0), ", ", g.value(b, nil, 0),
+		" FROM ", g.tableName(other), " ", alias, g.where(inner, min(depth, 1)), " LIMIT 1)")
 }
 
 // keyed finds a table whose rows a column of src identifies.

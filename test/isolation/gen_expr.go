@@ -144,6 +144,8 @@ func (g *generator) hazardous(sc *scope) *Node {
 		return n("(", c, "::date - DATE '2020-01-01')")
 	case UseDoc:
 		return n("(", c, " ->> 'a')::int4")
+	case UsePattern:
+		return n("('abc' ~ ", c, ")::int4")
 	}
 	return nil
 }
@@ -178,6 +180,9 @@ func (g *generator) simpleCond(sc *scope, depth int) *Node {
 	}
 	b := pick(g, cols)
 	c := b.node()
+	if b.col.use == UsePattern && g.safeFor(b.col) && g.chance(70) {
+		return n(g.word("'it''s'", "'mark'", "'abc'"), g.word(" ~ ", " !~ ", " ~* "), c)
+	}
 	switch g.IntN(12) {
 	case 0:
 		return n(c, " IS ", g.word("", "NOT "), "NULL")

@@ -56,8 +56,11 @@ func (g *generator) joinTree(sc *scope, depth, joins int) (*Node, []*source) {
 	if len(rs) > 1 {
 		right = n("(", right, ")")
 	}
-	node := g.join(kind, left, right, ls, rs, sc.outer, depth)
+	node, merged := g.join(kind, left, right, ls, rs, sc.outer, depth)
 	both := append(slices.Clone(ls), rs...)
+	if merged != nil && joins == 1 {
+		both = append(both, merged)
+	}
 	if g.chance(15) {
 		return g.parenthesised(node, both)
 	}
@@ -73,25 +76,29 @@ func boolInt(b bool) int {
 
 var joinKinds = []string{"JOIN", "JOIN", "INNER JOIN", "LEFT JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "RIGHT JOIN", "RIGHT JOIN", "FULL JOIN", "FULL OUTER JOIN", "CROSS JOIN", "LATERAL"}
 
-// join writes left kind right with NATURAL, USING or ON.
-func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer *scope, depth int) *Node {
+// join writes left kind right with NATURAL, USING or ON. For USING it returns the merged columns as a source without a name.
+func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer *scope, depth int) (*Node, *source) {
 	if kind == "CROSS JOIN" {
-		return n(left, " CROSS JOIN ", right)
+		return n(left, " CROSS JOIN ", right), nil
 	}
 	shared, natural := sharedColumns(ls, rs)
 	switch {
 	case natural && len(shared) > 0 && g.chance(20):
-		return n(left, " NATURAL ", kind, " ", right)
+		return n(left, " NATURAL ", kind, " ", right), nil
 	case len(shared) > 0 && g.chance(35):
 		using := list("(", ", ", ")", 1)
+		merged := &source{}
 		for _, i := range g.Perm(len(shared))[:1+g.IntN(min(2, len(shared)))] {
 			using.Items = append(using.Items, n(ident(shared[i])))
+			if c := mergedColumn(shared[i], ls, rs); c != nil {
+				merged.cols = append(merged.cols, c)
+			}
 		}
 		alias := ""
 		if g.chance(8) {
 			alias = " AS " + g.alias()
 		}
-		return n(left, " ", kind, " ", right, " USING ", using, alias)
+		return n(left, " ", kind, " ", right, " USING ", using, alias), merged
 	}
 	both := &scope{sources: append(slices.Clone(ls), rs...), outer: outer}
 	on := list("", " AND ", "", 1)
@@ -102,7 +109,28 @@ func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer
 	if g.chance(30) {
 		on.Items = append(on.Items, g.cond(both, min(depth-1, 1)))
 	}
-	return n(left, " ", kind, " ", right, " ON ", on)
+	return n(left, " ", kind, " ", right, " ON ", on), nil
+}
+
+// mergedColumn is what USING makes of the two columns of a name; nil when their types differ. It is a hazard for whom either is.
+func mergedColumn(name string, ls, rs []*source) *col {
+	var found []*col
+	for _, s := range append(slices.Clone(ls), rs...) {
+		for _, c := range s.cols {
+			if c.name == name {
+				found = append(found, c)
+			}
+		}
+	}
+	if len(found) != 2 || found[0].typ != found[1].typ {
+		return nil
+	}
+	m := *found[0]
+	m.base = nil
+	for t := range m.safe {
+		m.safe[t] = m.safe[t] && found[1].safe[t] && found[1].use == m.use
+	}
+	return &m
 }
 
 // sharedColumns returns the names that exactly one column has on each side, in types that join; natural tells whether a
@@ -208,7 +236,8 @@ func (g *generator) lateralJoin(left *Node, ls []*source, sc *scope, depth int) 
 
 // parenthesised puts a join in parentheses, with an alias that hides the names within, or without.
 func (g *generator) parenthesised(join *Node, inner []*source) (*Node, []*source) {
-	if g.chance(40) {
+	// Names that hide others cannot be told apart from outside any more.
+	if g.chance(40) || slices.ContainsFunc(inner, func(s *source) bool { return s.partial }) {
 		return n("(", join, ")").or(join), inner
 	}
 	alias := &source{alias: g.alias()}

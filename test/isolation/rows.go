@@ -111,6 +111,7 @@ var hazards = map[Use][]string{
 	UseTruth:   {"perhaps"},
 	UseDay:     {"someday"},
 	UseDoc:     {`{"a": "x"}`, `{"a": {"b": 1}}`},
+	UsePattern: {"(", "a{2,1}"},
 }
 
 var harmless = map[Use][]string{
@@ -119,6 +120,7 @@ var harmless = map[Use][]string{
 	UseTruth:   {"t", "f", "yes", "off", "true"},
 	UseDay:     {"2024-02-29", "2023-01-01", "2020-12-31"},
 	UseDoc:     {`{"a": 1}`, `{"a": 5, "b": [1, 2]}`, `{"b": {"c": "x"}}`, `{"a": "7", "k": null}`},
+	UsePattern: {"^a", "b.*", "[it]", "mark"},
 	UseCountry: {"de", "fr", "is"},
 }
 

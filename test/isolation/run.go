@@ -107,11 +107,11 @@ func (r *run) connect(ctx context.Context, tenant int) error {
 func (r *run) both(ctx context.Context, step *Step) (proxied, own Answer, err error) {
 	p, o := r.proxied[step.Tenant], r.own[step.Tenant]
 	proxied = p.run(ctx, step)
-	if refusalRule(proxied.Err) == "" {
+	if refusalRule(proxied.Err) == "" && !step.Probe {
 		return proxied, o.run(ctx, step), nil
 	}
 	before := o.conn.TxStatus()
-	if step.Kind == "transaction" {
+	if step.Kind == "transaction" || step.Probe {
 		own = Answer{Status: before}
 	} else {
 		enter, leave := "BEGIN", "ROLLBACK"

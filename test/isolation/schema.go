@@ -27,10 +27,11 @@ const (
 	UseTruth       // hazard: text, not a boolean
 	UseDay         // hazard: text, not a date
 	UseDoc         // hazard: jsonb whose member a is not a number
+	UsePattern     // hazard: text, not a regular expression; a condition on it can be a single operator
 	UseNote        // text that names its tenant by a marker
 )
 
-func (u Use) hazard() bool { return u >= UseDivisor && u <= UseDoc }
+func (u Use) hazard() bool { return u >= UseDivisor && u <= UsePattern }
 
 // Column is a column of a generated table.
 type Column struct {
@@ -235,6 +236,7 @@ func (m *schemaMaker) plainColumns() []*Column {
 	for _, c := range []*Column{
 		{Name: "truth", Type: Text, Decl: "text", Use: UseTruth, Safe: m.safeFor()},
 		{Name: "day_text", Type: Varchar, Decl: "varchar(20)", Use: UseDay, Safe: m.safeFor()},
+		{Name: "pattern", Type: Text, Decl: "text", Use: UsePattern, Safe: m.safeFor()},
 		{Name: "doc", Type: JSONB, Decl: "jsonb", Use: UseDoc, Safe: m.safeFor()},
 		{Name: "amount", Type: Numeric, Decl: "numeric(12,2)"},
 		{Name: "active", Type: Bool, Decl: "bool", NotNull: m.one(2), Default: "true"},

@@ -29,6 +29,9 @@ type Step struct {
 	Ordered bool
 	// Hostile marks statements that may be refused: they try what a tenant may not do.
 	Hostile bool
+	// Probe marks steps that run through the proxy alone, and only for what they may leak: their answer depends on rows of others, as
+	// that of an INSERT of an id which another tenant has.
+	Probe bool
 	// Views marks statements that may read views. The proxy puts a view's query in its place, so a result's columns come from
 	// the tables below it.
 	Views bool
@@ -67,6 +70,11 @@ func (g *generator) unit() []*Step {
 	case k < 13:
 		return []*Step{g.several()}
 	case k < 15:
+		return []*Step{g.hostileStep()}
+	case k < 17:
+		if probe := g.probe(); probe != nil {
+			return probe
+		}
 		return []*Step{g.hostileStep()}
 	case k < 28:
 		// The same text runs as several tenants, so that they share a plan.
@@ -196,7 +204,9 @@ func (g *generator) settingChange() []*Step {
 		return []*Step{say("SHOW " + g.word("search_path", "server_version", "client_encoding", "TimeZone", "standard_conforming_strings", "transaction_isolation"))}
 	}
 	name, value := "DateStyle", "'German'"
-	switch g.IntN(4) {
+	switch g.IntN(5) {
+	case 3:
+		name, value = "search_path", "billing, public"
 	case 0:
 		name, value = "TimeZone", "'Europe/Berlin'"
 	case 1:
@@ -220,6 +230,24 @@ func (g *generator) several() *Step {
 	}
 	first.Query, first.Kind = n(items), "several statements"
 	return first
+}
+
+// probe makes a transaction that inserts a row under an id of another tenant's and, on conflict, would show the row that has it.
+func (g *generator) probe() []*Step {
+	for _, i := range g.Perm(len(g.s.Tables)) {
+		t := g.s.Tables[i]
+		if t.NoWrites || len(t.PrimaryKey) != 1 || t.by(UseNote) == nil {
+			continue
+		}
+		victim := (g.tenants[0] + 1 + g.IntN(Tenants-1)) % Tenants
+		insert := fmt.Sprintf("INSERT INTO %s AS mine (id, code) VALUES (%d, 'probe') ON CONFLICT (id) DO UPDATE SET code = mine.code RETURNING *",
+			t.Full(), firstID(victim, g.IntN(30)))
+		say := func(sql string) *Step { return &Step{Tenant: g.tenants[0], Query: n(sql), Kind: "transaction"} }
+		shown := say(insert)
+		shown.Kind, shown.Probe, shown.Hostile, shown.Mode = "hostile", true, true, Mode(g.IntN(2))
+		return []*Step{say("BEGIN"), shown, say("ROLLBACK")}
+	}
+	return nil
 }
 
 // hostileStep makes a statement that a tenant may not run.
