@@ -18,7 +18,8 @@
 //	hangup                    send what is queued and close
 //	parameters                what the server reported of its settings during the login
 //	cancel wrong key          ask on a new connection to cancel this one's statement, with a wrong key
-//	cancel                    the same with the right key, repeated until the next message arrives
+//	cancel                    the same with the right key, repeated until the error arrives; nothing
+//	                          is noted before it, since that is a matter of time
 //
 // # Differences
 //

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a server may take for one message before it counts as hung.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // client is one raw connection and what was seen on it.
 type client struct {
@@ -33,6 +33,8 @@ type client struct {
 	settings map[string]string
 	// stopCancel ends the repeated cancel requests, if any.
 	stopCancel func()
+	// muted is set by a cancel request until the error: what was sent before it depends on when the request came.
+	muted      bool
 	transcript []string
 }
 
@@ -58,6 +60,10 @@ func (c *client) login() error {
 	defer cancel()
 	conn, err := pgconn.Connect(ctx, c.endpoint.URL())
 	if err != nil {
+		return err
+	}
+	// On a busy machine a background read of pgconn's may be waiting, which would take the first bytes that come.
+	if err := conn.SyncConn(ctx); err != nil {
 		return err
 	}
 	hijacked, err := conn.Hijack()
@@ -153,7 +159,9 @@ func (c *client) until(kind byte, count int) error {
 	}
 	for count > 0 {
 		got, err := c.read()
-		c.stopCancel()
+		if err != nil || !c.muted {
+			c.stopCancel()
+		}
 		if errors.Is(err, io.EOF) {
 			c.log("EOF")
 			return nil
@@ -230,7 +238,9 @@ func (c *client) read() (byte, error) {
 	if _, err := io.ReadFull(c.in, body); err != nil {
 		return 0, err
 	}
-	c.log("%s", render(header[0], body))
+	if c.muted = c.muted && header[0] != 'E'; !c.muted {
+		c.log("%s", render(header[0], body))
+	}
 	return header[0], nil
 }
 
@@ -251,6 +261,7 @@ func (c *client) cancel(wrongKey bool) error {
 	if err := c.sendCancel(message); err != nil || wrongKey {
 		return err
 	}
+	c.muted = true
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

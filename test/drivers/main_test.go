@@ -95,7 +95,7 @@ func sameInBothWorlds(t *testing.T, run func(t *testing.T, e stack.Endpoint, r *
 	}
 }
 
-// positions are dropped by pgcordon from Postgres's own errors; test/conformance lists that.
+// positions are dropped from Postgres's errors where pgcordon cannot translate them; test/conformance lists that.
 var positions = regexp.MustCompile(` at character \d+`)
 
 func withoutPositions(text []byte) string { return positions.ReplaceAllString(string(text), "") }

@@ -71,7 +71,7 @@ func TestPsqlCancel(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		cmd := psql(t, ctx, e, "-v", "VERBOSITY=verbose", "-v", "ON_ERROR_STOP=1", "-f", "-")
-		cmd.Stdin = strings.NewReader("\\echo ready\nselect count(*) from generate_series(1, 1000000000);\n")
+		cmd.Stdin = strings.NewReader("\\echo ready\nselect count(*) from generate_series(1, 40000) a, generate_series(1, 40000) b;\n")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		stdout, err := cmd.StdoutPipe()
