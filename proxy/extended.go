@@ -56,7 +56,7 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		return s.refuseParse(f, m.Name)
 	}
 	st.prepaid, st.permit = true, permit
-	types := st.types
+	types := st.plan.ParamTypes
 	if len(st.plan.Tenants) > 0 {
 		types = append(make([]uint32, 0, st.plan.ClientParams+len(st.plan.Tenants)), types...)
 		types = append(types, make([]uint32, max(0, st.plan.ClientParams-len(types)))...)
@@ -208,7 +208,8 @@ func (s *session) replan(st *statement) *failure {
 	if f := s.planStatement(fresh, planner); f != nil {
 		return f
 	}
-	if fresh.plan.SQL != st.plan.SQL || fresh.plan.ClientParams != st.plan.ClientParams || !slices.Equal(fresh.plan.Tenants, st.plan.Tenants) {
+	if fresh.plan.SQL != st.plan.SQL || fresh.plan.ClientParams != st.plan.ClientParams || !slices.Equal(fresh.plan.Tenants, st.plan.Tenants) ||
+		!slices.Equal(fresh.plan.ParamTypes, st.plan.ParamTypes) {
 		// Drivers know this text, and prepare again by themselves.
 		return &failure{state: stateFeatureNotSupported, message: "cached plan must not change result type",
 			hint: "The policy has changed. Prepare the statement again."}

@@ -45,10 +45,19 @@ func (p *pass) predicate(ref []string, t *policy.BoundTable) *pg.Node {
 	fields = append(fields, pg.MakeStrNode(t.Column))
 	return &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
 		Kind:  pg.A_Expr_Kind_AEXPR_OP,
-		Name:  []*pg.Node{pg.MakeStrNode("=")},
+		Name:  p.equals(),
 		Lexpr: columnRef(fields),
 		Rexpr: p.tenantParam(t.Type),
 	}}}
+}
+
+// equals is the name of the predicate's operator.
+func (p *pass) equals() []*pg.Node {
+	name := []*pg.Node{pg.MakeStrNode("=")}
+	if p.userOperator("=") {
+		name = []*pg.Node{pg.MakeStrNode("pg_catalog"), name[0]}
+	}
+	return name
 }
 
 // value is the tenant's id as a value to be stored: `$n::type`, typed because a set operation or VALUES list

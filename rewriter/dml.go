@@ -35,6 +35,9 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `cannot change relation "`+rel.Name+`"`, "")
 		return nil, nil
 	}
+	if p.taintedColumn(rv, rel) {
+		return nil, nil
+	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
 	it := &item{name: rel.Name, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel)}
 	if rv.Alias != nil {
@@ -133,7 +136,11 @@ func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
 			continue
 		}
 		if isTenant {
-			r.Val = p.tenantValue(r.Val, t, false)
+			if len(r.Indirection) > 0 {
+				p.denyTenantValue(t, r.Location)
+				return
+			}
+			r.Val = p.tenantValue(r.Val, t, inSet)
 			continue
 		}
 		if r.Val.GetSetToDefault() == nil {
@@ -156,9 +163,19 @@ func (p *pass) assignmentSource(n *pg.Node, sc *scope) {
 	}
 }
 
+// valuePlace is where a value for the tenant column stands. The expressions of an INSERT's source have been walked before.
+type valuePlace uint8
+
+const (
+	inValues valuePlace = iota // VALUES of an INSERT
+	inSelect                   // the select list of an INSERT's source
+	inSet                      // SET
+)
+
 // tenantValue checks a value given for the tenant column: a constant or a parameter, which the executor compares with the
-// tenant's id, or, in INSERT, DEFAULT, which becomes the tenant. It returns what stands in its place.
-func (p *pass) tenantValue(n *pg.Node, t *policy.BoundTable, insert bool) *pg.Node {
+// tenant's id, or, in INSERT, DEFAULT. What is stored in its place is always the tenant parameter: between the comparison and the
+// column the client's value could become another one, by the type of its parameter or an assignment cast.
+func (p *pass) tenantValue(n *pg.Node, t *policy.BoundTable, place valuePlace) *pg.Node {
 	table := t.Relation.Schema + "." + t.Relation.Name
 	value := n
 	for value.GetTypeCast() != nil && tenantCast(value.GetTypeCast().TypeName) {
@@ -169,15 +186,18 @@ func (p *pass) tenantValue(n *pg.Node, t *policy.BoundTable, insert bool) *pg.No
 		text, ok := constText(v.AConst)
 		if ok {
 			p.constants = append(p.constants, TenantConstant{Text: text, Type: t.Type, Position: p.position(v.AConst.Location), Table: table})
-			return value
+			return p.value(t)
 		}
 	case *pg.Node_ParamRef:
-		p.paramRef(v.ParamRef)
-		p.arguments = append(p.arguments, TenantArgument{Number: int(v.ParamRef.Number), Type: t.Type,
+		if place == inSet {
+			p.paramRef(v.ParamRef)
+		}
+		p.paramUses[v.ParamRef.Number]-- // it will not stand in the output
+		p.arguments = append(p.arguments, TenantArgument{Number: int(v.ParamRef.Number), Type: t.Type, OID: t.Relation.Column(t.Column).TypeOID,
 			Position: p.position(v.ParamRef.Location), Table: table})
-		return value
+		return p.value(t)
 	case *pg.Node_SetToDefault:
-		if insert {
+		if place == inValues {
 			return p.value(t)
 		}
 	}

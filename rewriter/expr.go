@@ -45,6 +45,9 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_SubLink:
 		p.subLink(v.SubLink, sc)
 	case *pg.Node_CaseExpr:
+		if v.CaseExpr.Arg != nil {
+			p.implied(v.CaseExpr.Location, "=")
+		}
 		p.expr(v.CaseExpr.Arg, sc)
 		for _, w := range v.CaseExpr.Args {
 			p.expr(w.GetCaseWhen().GetExpr(), sc)
@@ -105,6 +108,7 @@ func (p *pass) paramRef(r *pg.ParamRef) {
 		return
 	}
 	p.clientParams = max(p.clientParams, int(r.Number))
+	p.paramUses[r.Number]++
 }
 
 // columnRef checks a reference that could be a function call in attribute notation: `o.f` means `f(o)` when o has no column f
@@ -147,15 +151,14 @@ func (p *pass) indirection(list []*pg.Node, sc *scope) {
 
 func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
 	switch e.Kind {
-	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL,
-		pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT, pg.A_Expr_Kind_AEXPR_NULLIF,
-		pg.A_Expr_Kind_AEXPR_IN, pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_SIMILAR:
-		p.operator(e.Name, e.Location)
+	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		p.operator(&e.Name, e.Location)
+	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT, pg.A_Expr_Kind_AEXPR_NULLIF, pg.A_Expr_Kind_AEXPR_IN,
+		pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_SIMILAR:
+		p.implied(e.Location, e.Name[len(e.Name)-1].GetString_().GetSval())
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN,
 		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		for _, op := range []string{"<", "<=", ">", ">="} { // the name is the keyword; these are what it stands for
-			p.operator([]*pg.Node{pg.MakeStrNode(op)}, e.Location)
-		}
+		p.implied(e.Location, "<", "<=", ">", ">=")
 	default:
 		p.deny(stateFeature, ruleExpression, fmt.Sprintf("%s is not supported", e.Kind), "")
 	}
@@ -166,9 +169,9 @@ func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
 func (p *pass) subLink(s *pg.SubLink, sc *scope) {
 	p.expr(s.Testexpr, sc)
 	if len(s.OperName) > 0 {
-		p.operator(s.OperName, s.Location)
+		p.operator(&s.OperName, s.Location)
 	} else if s.Testexpr != nil {
-		p.operator([]*pg.Node{pg.MakeStrNode("=")}, s.Location) // IN
+		p.implied(s.Location, "=") // IN
 	}
 	sel := s.Subselect.GetSelectStmt()
 	if sel == nil {
@@ -181,7 +184,7 @@ func (p *pass) subLink(s *pg.SubLink, sc *scope) {
 func (p *pass) sortBy(s *pg.SortBy, sc *scope) {
 	p.expr(s.Node, sc)
 	if len(s.UseOp) > 0 {
-		p.operator(s.UseOp, s.Location)
+		p.operator(&s.UseOp, s.Location)
 	}
 }
 

@@ -69,6 +69,9 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		p.denyRelation(rv, rel, t)
 		return n
 	}
+	if p.taintedColumn(rv, rel) {
+		return n
+	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
 	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel), nullable: nullable}
 	if rv.Alias != nil {
@@ -151,6 +154,7 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 	own := on
 	if j.IsNatural || len(j.UsingClause) > 0 {
 		own = wrapped
+		p.implied(-1, "=")
 	}
 	if j.Alias != nil || j.Jointype == pg.JoinType_JOIN_FULL || out == wrapped {
 		out, own = wrapped, wrapped

@@ -32,6 +32,9 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	} else if !p.vouched(schema, name, nargs) {
 		p.denyFunction(f, schema+"."+name, "")
 		return
+	} else if p.returnsTainted(schema, name) {
+		p.denyFunction(f, schema+"."+name, "it returns a type with a cast that calls a user function")
+		return
 	}
 	f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
 }
@@ -110,6 +113,15 @@ func (p *pass) vouched(schema, name string, nargs int) bool {
 	return any
 }
 
+func (p *pass) returnsTainted(schema, name string) bool {
+	for _, f := range p.cat.Schemas[schema].Functions[name] {
+		if p.tainted[f.Return] {
+			return true
+		}
+	}
+	return false
+}
+
 func takes(f *catalog.Function, nargs int) bool {
 	if f.Variadic {
 		return nargs >= len(f.Args)-1
@@ -121,21 +133,30 @@ func (p *pass) vouchedFor(f *catalog.Function) bool {
 	return f.Kind != 'p' && p.bound.Vouched(f.OID, p.req.Role) != nil
 }
 
-// notation decides over `x.f` and `(x).f` where f is not known to be a column: harmless unless a function of one argument
-// by that name is within reach that a tenant may not call.
+// notation decides over `x.f` and `(x).f` where f is not known to be a column: then it can be a call of a function of one argument, or a cast
+// to a type of that name (Postgres manual, "Function Calls"). Whatever it could mean in any schema within reach must be allowed.
 func (p *pass) notation(name string, loc int32) {
-	if s := p.userFunctions(name); s != nil {
+	denied := false
+	for _, schema := range p.path {
+		s := p.cat.Schemas[schema]
+		if s == nil || schema == "pg_catalog" {
+			continue
+		}
 		for _, f := range s.Functions[name] {
-			if takes(f, 1) && !p.vouchedFor(f) {
-				p.denyAt(loc, statePrivilege, ruleFunctionDenied, `column "`+name+`" is not known and a function of that name may not be called`, hintFunction)
-				return
-			}
+			denied = denied || takes(f, 1) && !p.vouchedFor(f)
+		}
+		if t := s.Types[name]; t != nil {
+			denied = denied || p.typeProblem(t) != ""
 		}
 	}
-	if builtinExists(name) {
-		if allowed, _ := builtinDecision(name, 1); !allowed && p.builtinTakesOne(name) {
-			p.denyAt(loc, statePrivilege, ruleFunctionDenied, `column "`+name+`" is not known and a function of that name may not be called`, hintFunction)
-		}
+	if t := p.cat.Schemas["pg_catalog"].Types[name]; t != nil {
+		denied = denied || p.typeProblem(t) != ""
+	}
+	if allowed, _ := builtinDecision(name, 1); !allowed && p.builtinTakesOne(name) {
+		denied = true
+	}
+	if denied {
+		p.denyAt(loc, statePrivilege, ruleFunctionDenied, `column "`+name+`" is not known and a function or type of that name may not be used`, hintFunction)
 	}
 }
 
@@ -162,14 +183,16 @@ func (p *pass) unknownFunction(f *pg.FuncCall, name string) {
 	p.denyAt(f.Location, stateUndefinedFunction, ruleFunctionUnknown, "function "+name+" does not exist", "")
 }
 
-// operator allows an operator that exists in pg_catalog and that no schema of the search_path overloads.
-func (p *pass) operator(name []*pg.Node, loc int32) {
+// operator allows an operator that exists in pg_catalog. One that a schema of the search_path overloads is written with its schema, so that the
+// server cannot take the other.
+func (p *pass) operator(name *[]*pg.Node, loc int32) {
+	parts := *name
 	var schema, op string
-	switch len(name) {
+	switch len(parts) {
 	case 1:
-		op = name[0].GetString_().GetSval()
+		op = parts[0].GetString_().GetSval()
 	case 2:
-		schema, op = name[0].GetString_().GetSval(), name[1].GetString_().GetSval()
+		schema, op = parts[0].GetString_().GetSval(), parts[1].GetString_().GetSval()
 	}
 	if schema != "" && schema != "pg_catalog" {
 		p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+schema+"."+op, "Only operators of pg_catalog are allowed.")
@@ -184,13 +207,26 @@ func (p *pass) operator(name []*pg.Node, loc int32) {
 		return
 	}
 	if schema == "" && p.userOperator(op) {
-		p.denyAt(loc, statePrivilege, ruleOperatorDenied, "operator "+op+" is overloaded outside pg_catalog",
-			"Write OPERATOR(pg_catalog."+op+").")
+		*name = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(op)}
 	}
 }
 
-func (p *pass) userOperator(op string) bool {
-	for _, schema := range p.path {
+// implied refuses a construct that looks up operators by their bare names where one of them is overloaded.
+func (p *pass) implied(loc int32, ops ...string) {
+	for _, op := range ops {
+		if p.userOperator(op) {
+			p.denyAt(loc, statePrivilege, ruleOperatorDenied, "operator "+op+", which is meant here, is overloaded outside pg_catalog",
+				"Write the comparison with OPERATOR(pg_catalog."+op+").")
+			return
+		}
+	}
+}
+
+// userOperator tells whether an operator's bare name could mean a user's: in a view as well, for its text runs under the session's path.
+func (p *pass) userOperator(op string) bool { return p.userOperatorIn(p.req.SearchPath, op) }
+
+func (p *pass) userOperatorIn(path []string, op string) bool {
+	for _, schema := range path {
 		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(s.Operators[op]) {
 			return true
 		}
@@ -277,11 +313,8 @@ func (p *pass) typeProblem(t *catalog.Type) string {
 			return "It is the row type of a relation that the policy does not open."
 		}
 	}
-	for i := range p.cat.Casts {
-		c := &p.cat.Casts[i]
-		if (c.Source == t.OID || c.Target == t.OID) && c.Function != 0 && c.Extension == "" {
-			return "A cast of this type calls a user function."
-		}
+	if p.tainted[t.OID] {
+		return "A cast of this type, or of one inside it, calls a user function that the policy does not vouch for."
 	}
 	if t.Element != 0 {
 		if e := p.cat.TypeByOID[t.Element]; e != nil && e.Schema != "pg_catalog" {

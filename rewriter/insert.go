@@ -151,7 +151,7 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
 				p.denyTenantValue(t, -1)
 				return
 			} else {
-				l.Items[at] = p.tenantValue(l.Items[at], t, true)
+				l.Items[at] = p.tenantValue(l.Items[at], t, inValues)
 			}
 		}
 		return
@@ -167,7 +167,7 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
 		}
 	}
 	r := sel.TargetList[at].GetResTarget()
-	r.Val = p.tenantValue(r.Val, t, false)
+	r.Val = p.tenantValue(r.Val, t, inSelect)
 }
 
 func isStar(n *pg.Node) bool {

@@ -44,7 +44,8 @@ func TestGoldenPrepares(t *testing.T) {
 			default:
 				return d.Expected
 			}
-			oids := make([]uint32, plan.ClientParams)
+			oids := append([]uint32(nil), plan.ParamTypes...)
+			oids = append(oids, make([]uint32, plan.ClientParams-len(oids))...)
 			for _, p := range plan.Tenants {
 				oids = append(oids, p.OID)
 			}

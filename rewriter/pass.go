@@ -26,13 +26,17 @@ type pass struct {
 	// inView counts the views being expanded: their text has no positions in the client's.
 	inView int
 	writes bool
+	// tainted are the types that a client must not get hold of (taint.go).
+	tainted map[uint32]bool
 
 	clientParams int
-	params       map[policy.ColumnType][]*pg.ParamRef
-	constants    []TenantConstant
-	arguments    []TenantArgument
-	notes        []RelationNote
-	denial       *Denial
+	// paramUses counts where each of the client's parameters stands in the output.
+	paramUses map[int32]int
+	params    map[policy.ColumnType][]*pg.ParamRef
+	constants []TenantConstant
+	arguments []TenantArgument
+	notes     []RelationNote
+	denial    *Denial
 }
 
 func (p *pass) deny(state, rule, message, hint string) { p.denyAt(-1, state, rule, message, hint) }

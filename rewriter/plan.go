@@ -40,6 +40,9 @@ type Plan struct {
 	splices []splice
 	// origins tell where in the client's text stands what stands in SQL: byte offsets in SQL, positions in the client's text.
 	origins []origin
+	// ParamTypes are the types to declare in Parse for the client's parameters, from $1 on: what the client declared, and for a parameter that
+	// stands only where the tenant's id must stand, and so not in SQL, the column's. 0, or a missing one at the end, leaves it open.
+	ParamTypes []uint32
 	// Constants are texts that the client wrote where the tenant's id must stand. The executor refuses the plan
 	// for a tenant whose id is not equal to each of them (Plan.CheckConstants).
 	Constants []TenantConstant
@@ -89,6 +92,7 @@ type TenantConstant struct {
 type TenantArgument struct {
 	Number   int // n of $n
 	Type     policy.ColumnType
+	OID      uint32 // the column's own type
 	Position int
 	Table    string
 }

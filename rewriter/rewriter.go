@@ -47,6 +47,8 @@ type Rewriter struct {
 	bound *policy.Bound
 	opts  Options
 	cache *cache
+	// tainted are the types whose casts call user functions that the policy does not vouch for (taint.go).
+	tainted map[uint32]bool
 }
 
 // New returns a rewriter for one bound policy. A new policy or snapshot needs a new rewriter.
@@ -62,7 +64,7 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 	}
 	builtins() // read now, not in the first statement's time
 	indexCatalog(bound.Catalog)
-	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes)}
+	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound)}
 }
 
 // Bound returns the policy that the rewriter applies.
@@ -96,13 +98,14 @@ func (r *Rewriter) plan(req Request) (*Plan, *Denial) {
 	if err != nil {
 		return nil, syntaxDenial(err, req.SQL, r.bound.Catalog.ServerVersion)
 	}
-	p := &pass{bound: r.bound, cat: r.bound.Catalog, req: req, path: req.SearchPath,
-		params: map[policy.ColumnType][]*pg.ParamRef{}, clientParams: len(req.ParamTypes)}
+	p := &pass{bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
+		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, clientParams: len(req.ParamTypes)}
 	if req.Role != "" {
 		if p.role = r.bound.Policy.Roles[req.Role]; p.role == nil {
 			p.deny(statePrivilege, ruleReadOnly, "the role "+req.Role+" is not in the policy", "")
 		}
 	}
+	p.declaredTypes()
 	plan := r.rewrite(p, tree)
 	fingerprint, _ := pg.Fingerprint(req.SQL)
 	if p.denial != nil {
@@ -136,6 +139,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 	if n := len(plan.Tenants); n > 0 && p.clientParams+n > maxParams {
 		p.deny("54023", ruleParameter, "too many parameters", "")
 	}
+	plan.ParamTypes = p.paramTypes()
 	plan.Constants, plan.Params, plan.Relations = p.constants, p.arguments, p.notes
 	return plan
 }
@@ -153,7 +157,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			tenants[int32(t.Number)] = t.Type
 		}
 		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
-			clientParams: plan.ClientParams, constants: plan.Constants, arguments: plan.Params}
+			clientParams: plan.ClientParams, path: p.req.SearchPath}
 		if err := sweep(plan.SQL, tree, in); err != nil {
 			return r.sweepDenial(err)
 		}

@@ -26,9 +26,8 @@ type sweepInput struct {
 	// tenants are the parameters that carry the tenant, by number.
 	tenants      map[int32]policy.ColumnType
 	clientParams int
-	// constants and arguments stand where the tenant's id must stand; the executor compares them with it.
-	constants []TenantConstant
-	arguments []TenantArgument
+	// path is the session's search_path: where the server looks up what stands without a schema.
+	path []string
 }
 
 // errNotEqual tells that the printed text does not parse into the intended tree: a fault of the printer, not of the rewriter.
@@ -287,8 +286,8 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 // catalogIndex answers what the sweep asks a snapshot about again and again.
 type catalogIndex struct {
 	snapshot *catalog.Snapshot
-	// operators are the names of those outside pg_catalog.
-	operators map[string]bool
+	// operators are the names of those outside pg_catalog, by schema.
+	operators map[string]map[string]bool
 	// unary are the functions outside pg_catalog that can be called with one argument, by name.
 	unary map[string][]*catalog.Function
 }

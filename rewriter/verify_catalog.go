@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"pgcordon/policy"
@@ -14,14 +15,17 @@ func indexCatalog(snap *catalog.Snapshot) *catalogIndex {
 	if x := lastIndex.Load(); x != nil && x.snapshot == snap {
 		return x
 	}
-	x := &catalogIndex{snapshot: snap, operators: map[string]bool{}, unary: map[string][]*catalog.Function{}}
+	x := &catalogIndex{snapshot: snap, operators: map[string]map[string]bool{}, unary: map[string][]*catalog.Function{}}
 	for _, schema := range snap.Schemas {
 		if schema.Name == "pg_catalog" {
 			continue
 		}
 		for name, overloads := range schema.Operators {
 			if !fromTrustedExtension(overloads) {
-				x.operators[name] = true
+				if x.operators[schema.Name] == nil {
+					x.operators[schema.Name] = map[string]bool{}
+				}
+				x.operators[schema.Name][name] = true
 			}
 		}
 		for name, overloads := range schema.Functions {
@@ -115,7 +119,7 @@ func (s *sweeper) operator(names []string, prefix bool) {
 	switch {
 	case len(names) == 2 && names[0] == "pg_catalog":
 	case len(names) == 1:
-		if s.catalog.operators[names[0]] {
+		if s.shadowed(names[0]) {
 			s.fail("operator %s is not qualified, and a user's has the same name", names[0])
 			return
 		}
@@ -128,10 +132,15 @@ func (s *sweeper) operator(names []string, prefix bool) {
 	}
 }
 
+// shadowed says whether an operator's bare name could mean a user's operator in this session.
+func (s *sweeper) shadowed(name string) bool {
+	return slices.ContainsFunc(s.in.path, func(schema string) bool { return s.catalog.operators[schema][name] })
+}
+
 // implied checks operators that a construct looks up by an unqualified name.
 func (s *sweeper) implied(construct string, names ...string) {
 	for _, n := range names {
-		if s.catalog.operators[n] {
+		if s.shadowed(n) {
 			s.fail("%s means operator %s, and a user's has the same name", construct, n)
 		}
 	}

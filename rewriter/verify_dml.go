@@ -1,9 +1,6 @@
 package rewriter
 
 import (
-	"slices"
-	"strconv"
-
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
@@ -150,25 +147,11 @@ func expands(n *pg.Node) bool {
 	return last(n.GetColumnRef().GetFields()) || last(n.GetAIndirection().GetIndirection())
 }
 
-// tenantValue says whether a value is the tenant's id: the tenant parameter, or what the executor compares with it.
+// tenantValue says whether a value is the tenant parameter of the column's type. What a client gave in its place is compared
+// and never stored: a cast could make another id of it.
 func (s *sweeper) tenantValue(n *pg.Node, table *policy.BoundTable) bool {
-	bare := s.withoutCast(n, table.Type)
-	if p := bare.GetParamRef(); p != nil && s.in.tenants[p.Number] == table.Type && table.Type != policy.TypeAny {
-		return true
-	}
-	return s.checkedValue(n, table)
-}
-
-// checkedValue says whether a value is one that the executor compares with the tenant's id.
-func (s *sweeper) checkedValue(n *pg.Node, table *policy.BoundTable) bool {
-	bare := s.withoutCast(n, table.Type)
-	if p := bare.GetParamRef(); p != nil {
-		return slices.ContainsFunc(s.in.arguments, func(a TenantArgument) bool {
-			return int32(a.Number) == p.Number && a.Number <= s.in.clientParams && a.Type == table.Type
-		})
-	}
-	text, ok := constantText(bare.GetAConst())
-	return ok && slices.ContainsFunc(s.in.constants, func(c TenantConstant) bool { return c.Text == text && c.Type == table.Type })
+	p := s.withoutCast(n, table.Type).GetParamRef()
+	return p != nil && s.in.tenants[p.Number] == table.Type && table.Type != policy.TypeAny
 }
 
 // withoutCast takes off a cast to the tenant column's own type.
@@ -189,21 +172,6 @@ func (s *sweeper) withoutCast(n *pg.Node, typ policy.ColumnType) *pg.Node {
 		return c.Arg
 	}
 	return n
-}
-
-func constantText(c *pg.A_Const) (string, bool) {
-	if c == nil || c.Isnull {
-		return "", false
-	}
-	switch v := c.Val.(type) {
-	case *pg.A_Const_Sval:
-		return v.Sval.GetSval(), true
-	case *pg.A_Const_Ival:
-		return strconv.Itoa(int(v.Ival.GetIval())), true
-	case *pg.A_Const_Fval:
-		return v.Fval.GetFval(), true
-	}
-	return "", false
 }
 
 // conflict checks ON CONFLICT: an update must be confined to the tenant's row.
@@ -238,9 +206,12 @@ func (s *sweeper) assignments(list []*pg.Node, e sweepEnv, table *policy.BoundTa
 			s.fail("SET holds %T", n.GetNode())
 			return
 		}
-		if table.Scope == policy.ScopeTenant && c.Name == table.Column && (len(c.Indirection) > 0 || !s.checkedValue(c.Val, table)) {
-			s.fail("tenant column %s is set", c.Name)
-			return
+		if table.Scope == policy.ScopeTenant && c.Name == table.Column {
+			if len(c.Indirection) > 0 || !s.tenantValue(c.Val, table) {
+				s.fail("tenant column %s is set", c.Name)
+				return
+			}
+			continue
 		}
 		s.fields(c.ProtoReflect(), e)
 	}

@@ -2,6 +2,10 @@ package rewriter
 
 // escapes are outputs that leave the tenant, or that the sweep cannot prove to stay inside; each with a part of the reason that it must give.
 var escapes = []struct{ sql, why string }{
+	{"INSERT INTO public.orders (id, tenant_id) VALUES (1, 'acme')", "another value where the tenant belongs"},
+	{"INSERT INTO public.orders (id, tenant_id) VALUES (1, $2)", "another value where the tenant belongs"},
+	{"UPDATE public.orders o SET tenant_id = 'acme' WHERE o.tenant_id = $3", "tenant column tenant_id is set"},
+	{"UPDATE public.orders o SET tenant_id = $2 WHERE o.tenant_id = $3", "tenant column tenant_id is set"},
 	// No predicate, or one that is none.
 	{"SELECT * FROM public.orders", "not compared"},
 	{"SELECT * FROM public.orders o WHERE true", "not compared"},

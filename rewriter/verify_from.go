@@ -31,7 +31,7 @@ func (s *sweeper) asPredicate(n *pg.Node) (p tenantPredicate, ok bool) {
 		return p, false
 	}
 	switch op := stringsOf(x.Name); {
-	case len(op) == 1 && op[0] == "=" && !s.catalog.operators["="]:
+	case len(op) == 1 && op[0] == "=" && !s.shadowed("="):
 	case len(op) == 2 && op[0] == "pg_catalog" && op[1] == "=":
 	default:
 		return p, false

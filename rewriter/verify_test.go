@@ -39,13 +39,11 @@ func sweepBound(t testing.TB) *policy.Bound {
 	return policy.Bind(pol, snap)
 }
 
-// In all cases $1 and $2 are the client's, of which $2 is checked to be the tenant; $3 is the tenant as text, $4 as uuid, $5
-// as int4, $6 as varchar; 'acme' and 7 are constants that are checked to be the tenant.
+// In all cases $1 and $2 are the client's; $3 is the tenant as text, $4 as uuid, $5 as int4, $6 as varchar.
 func sweepCase(bound *policy.Bound, role string, sql string) (sweepInput, *pg.ParseResult, error) {
 	in := sweepInput{bound: bound, clientParams: 2,
-		tenants:   map[int32]policy.ColumnType{3: policy.TypeText, 4: policy.TypeUUID, 5: policy.TypeInt4, 6: policy.TypeVarchar},
-		constants: []TenantConstant{{Text: "acme", Type: policy.TypeText}, {Text: "7", Type: policy.TypeInt4}},
-		arguments: []TenantArgument{{Number: 2, Type: policy.TypeText}}}
+		tenants: map[int32]policy.ColumnType{3: policy.TypeText, 4: policy.TypeUUID, 5: policy.TypeInt4, 6: policy.TypeVarchar},
+		path:    []string{"public"}}
 	if role != "" {
 		in.role = bound.Policy.Roles[role]
 	}
@@ -118,20 +116,20 @@ var confined = []string{
 	"SELECT current_date, current_user, EXTRACT(year FROM pg_catalog.now()), x.at AT TIME ZONE 'UTC' FROM (SELECT pg_catalog.now()) x(at) WHERE false AND $1 IS NULL",
 	"SELECT xmlelement(name a, xmlattributes(1 AS b), 'c'), xmlserialize(content '<a/>' AS text)",
 	"SELECT public.tax(1.5)",
-	"INSERT INTO public.orders (id, tenant_id) VALUES (1, $3), ($1, $3::text), (3, 'acme'), (4, $2)",
-	"INSERT INTO public.seats (id, account) VALUES (1, 7), (2, $5::int), (3, $5::int4)",
+	"INSERT INTO public.orders (id, tenant_id) VALUES (1, $3), ($1, $3::text), (3, $3), (4, $3)",
+	"INSERT INTO public.seats (id, account) VALUES (1, $5), (2, $5::int), (3, $5::int4)",
 	"INSERT INTO public.codes (id, tenant) VALUES (1, $6), (2, $6::text), (3, $6::varchar)",
 	"INSERT INTO billing.invoices (id, org_id) VALUES (1, $4::uuid)",
 	"INSERT INTO public.orders (total, tenant_id) SELECT o.total, $3::text FROM public.orders o WHERE o.tenant_id = $3",
 	"INSERT INTO public.orders (tenant_id, id, total) SELECT $3, x.* FROM (SELECT 1, 2) x",
-	"INSERT INTO public.customers (name, tenant_id) SELECT 'a', $3::text UNION ALL (SELECT 'b', 'acme' INTERSECT SELECT 'c', $2) ORDER BY 1",
+	"INSERT INTO public.customers (name, tenant_id) SELECT 'a', $3::text UNION ALL (SELECT 'b', $3 INTERSECT SELECT 'c', $3) ORDER BY 1",
 	"WITH t AS (SELECT 1 AS id) INSERT INTO public.orders (id, tenant_id) SELECT t.id, $3 FROM t RETURNING id, (SELECT 1 FROM t)",
-	"INSERT INTO public.customers AS c (id, tenant_id) VALUES (1, $3) ON CONFLICT (pg_catalog.lower(email)) WHERE true DO UPDATE SET name = excluded.name, tenant_id = 'acme' WHERE c.tenant_id = $3 AND c.name <> excluded.name RETURNING c.*",
+	"INSERT INTO public.customers AS c (id, tenant_id) VALUES (1, $3) ON CONFLICT (pg_catalog.lower(email)) WHERE true DO UPDATE SET name = excluded.name, tenant_id = $3 WHERE c.tenant_id = $3 AND c.name <> excluded.name RETURNING c.*",
 	"INSERT INTO public.customers (id, tenant_id) VALUES (1, $3) ON CONFLICT DO NOTHING",
 	"UPDATE public.orders SET total = $1 WHERE public.orders.tenant_id = $3",
-	"UPDATE public.orders o SET total = DEFAULT, tags[1] = 'x', tenant_id = 'acme' FROM public.customers c LEFT JOIN public.seats s ON s.account = $5 WHERE o.tenant_id = $3 AND c.tenant_id = $3 RETURNING o.id",
+	"UPDATE public.orders o SET total = DEFAULT, tags[1] = 'x', tenant_id = $3::pg_catalog.text FROM public.customers c LEFT JOIN public.seats s ON s.account = $5 WHERE o.tenant_id = $3 AND c.tenant_id = $3 RETURNING o.id",
 	"UPDATE public.orders o SET (total, secret) = (SELECT 1, 'x') WHERE o.tenant_id = $3",
-	"UPDATE public.orders o SET tenant_id = $2 WHERE o.tenant_id = $3",
+	"UPDATE public.orders o SET tenant_id = $3 WHERE o.tenant_id = $3",
 	"WITH orders AS (SELECT 1) UPDATE public.orders SET total = 1 WHERE public.orders.tenant_id = $3",
 	"DELETE FROM public.orders o USING public.customers c, (SELECT 1) x WHERE o.tenant_id = $3 AND c.tenant_id = $3",
 	"@keeper: UPDATE public.countries SET name = 'x'",

@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -101,4 +102,19 @@ func (s *sweeper) setValue(v *pg.VariableSetStmt) {
 			s.fail("SET search_path to %q", text)
 		}
 	}
+}
+
+func constantText(c *pg.A_Const) (string, bool) {
+	if c == nil || c.Isnull {
+		return "", false
+	}
+	switch v := c.Val.(type) {
+	case *pg.A_Const_Sval:
+		return v.Sval.GetSval(), true
+	case *pg.A_Const_Ival:
+		return strconv.Itoa(int(v.Ival.GetIval())), true
+	case *pg.A_Const_Fval:
+		return v.Fval.GetFval(), true
+	}
+	return "", false
 }

@@ -62,3 +62,10 @@ CREATE OPERATOR === (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = order_eq);
 CREATE FUNCTION ref_text(r order_ref) RETURNS text LANGUAGE sql STABLE AS 'SELECT secret FROM public.orders WHERE id = ($1).id';
 CREATE CAST (order_ref AS text) WITH FUNCTION ref_text(order_ref) AS ASSIGNMENT;
 CREATE PROCEDURE wipe() LANGUAGE sql AS 'DELETE FROM public.orders';
+
+CREATE DOMAIN ref_domain AS order_ref;
+CREATE TYPE ref_box AS (r order_ref);
+CREATE TABLE refs (id int PRIMARY KEY, tenant_id text NOT NULL, r order_ref);
+CREATE SCHEMA odd;
+CREATE FUNCTION odd.eq(a bigint, b bigint) RETURNS boolean LANGUAGE sql AS 'SELECT a = b';
+CREATE OPERATOR odd.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = odd.eq);

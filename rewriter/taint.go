@@ -1,0 +1,73 @@
+package rewriter
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// A cast is a call that needs no function's name: with CREATE CAST a value of a user's type, written or stored, runs a user's function when it is
+// cast, also by assignment. A type with such a cast is tainted unless the policy vouches for the function, and so is every type that
+// a value of it can be taken out of: domains over it, arrays, ranges, and composites with a field of it. A client can neither name a tainted
+// type nor read or write a relation with a column of one.
+
+// taintedTypes are the oids of the tainted types. Casts between built-in types are the database owner's to answer for: refusing those types
+// would refuse everything. Extensions' casts are code in C.
+func taintedTypes(b *policy.Bound) map[uint32]bool {
+	tainted := map[uint32]bool{}
+	for i := range b.Catalog.Casts {
+		c := &b.Catalog.Casts[i]
+		if c.Function == 0 || c.Extension != "" || b.Vouched(c.Function, "") != nil {
+			continue
+		}
+		for _, oid := range []uint32{c.Source, c.Target} {
+			if t := b.Catalog.TypeByOID[oid]; t != nil && !catalog.IsSystem(t.Schema) {
+				tainted[oid] = true
+			}
+		}
+	}
+	if len(tainted) == 0 {
+		return tainted
+	}
+	for spread := true; spread; {
+		spread = false
+		for oid, t := range b.Catalog.TypeByOID {
+			if !tainted[oid] && !catalog.IsSystem(t.Schema) && holdsTainted(b.Catalog, t, tainted) {
+				tainted[oid], spread = true, true
+			}
+		}
+	}
+	return tainted
+}
+
+func holdsTainted(cat *catalog.Snapshot, t *catalog.Type, tainted map[uint32]bool) bool {
+	switch {
+	case tainted[t.Base], tainted[t.Element]:
+		return true
+	case t.Kind == 'r', t.Kind == 'm': // what a range is over is not in the snapshot
+		return true
+	case t.Relation != 0 && cat.ByOID[t.Relation] != nil:
+		return hasTainted(cat.ByOID[t.Relation], tainted)
+	}
+	return false
+}
+
+func hasTainted(r *catalog.Relation, tainted map[uint32]bool) bool {
+	for i := range r.Columns {
+		if tainted[r.Columns[i].TypeOID] {
+			return true
+		}
+	}
+	return false
+}
+
+// taintedColumn denies a relation with a column of a tainted type.
+func (p *pass) taintedColumn(rv *pg.RangeVar, r *catalog.Relation) bool {
+	if len(p.tainted) == 0 || !hasTainted(r, p.tainted) {
+		return false
+	}
+	p.denyAt(rv.Location, statePrivilege, ruleTypeDenied, "permission denied for relation "+r.Schema+"."+r.Name,
+		"A cast of one of its columns' types calls a user function that the policy does not vouch for.")
+	return true
+}
