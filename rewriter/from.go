@@ -107,10 +107,7 @@ func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *
 	case rv.Alias != nil && len(rv.Alias.Colnames) > 0:
 		return p.wrap(rv, t, it, "sub-select: a column alias list")
 	case sc.grouped[t.Column]:
-		// Servers before 18 take a column that is compared with a constant for that constant, also where grouping sets make it NULL.
-		n := p.wrap(rv, t, it, "sub-select: grouping sets over the tenant column")
-		it.barrier()
-		return n
+		return p.wrap(rv, t, it, "sub-select: grouping sets over the tenant column")
 	case out == wrapped:
 		return p.wrap(rv, t, it, "sub-select: no condition within reach filters it")
 	}

@@ -50,6 +50,14 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	where := &sink{place: "WHERE"}
 	sc.grouped = groupingSetColumns(s.GroupClause)
 	p.from(s.FromClause, sc, where)
+	if sc.grouped != nil {
+		// Servers before 18 take a column that is compared with a constant for that constant, also where grouping sets make it NULL.
+		for _, it := range sc.items {
+			if it.barrier != nil {
+				it.barrier()
+			}
+		}
+	}
 	p.expr(s.WhereClause, sc)
 	p.exprs(targets(s.TargetList), sc)
 	for _, d := range s.DistinctClause {
