@@ -24,6 +24,8 @@ type generator struct {
 	draws []*Table
 	// hostile is set when the statement tries what a tenant may not do.
 	hostile bool
+	// outer collects the outer joins of the FROM clause in the making: any, and any that can leave out its first source.
+	outer [2]bool
 	// views is set when the statement reads a view.
 	views bool
 }

@@ -356,7 +356,8 @@ func (g *generator) remove(depth int, with *List, returning bool) (*Node, *Table
 		other := pick(g, candidates)
 		s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
 		using = list("", "", "", 1, n(" USING ", g.tableName(other), " ", s.alias))
-		where.Items = append(where.Items, g.equality([]*source{src}, []*source{s}))
+		on, _ := g.equality([]*source{src}, []*source{s})
+		where.Items = append(where.Items, on)
 		sc = &scope{sources: []*source{src, s}}
 	}
 	if len(g.tenants) == 1 && g.chance(40) {

@@ -14,11 +14,15 @@ type fromClause struct {
 	scope *scope
 	// joined marks that there is more than one source, or one that is not a plain table.
 	joined bool
+	// outer marks an outer join; leftmost that it can leave out the first source.
+	outer, leftmost bool
 }
 
 // from makes a FROM list of at most limit items.
 func (g *generator) from(outer *scope, depth, limit int) *fromClause {
 	f := &fromClause{scope: &scope{outer: outer}}
+	defer func(before [2]bool) { g.outer = before }(g.outer)
+	g.outer = [2]bool{}
 	items := list("", ", ", "", 1)
 	count := 1
 	if limit > 1 && g.chance(20) {
@@ -37,6 +41,7 @@ func (g *generator) from(outer *scope, depth, limit int) *fromClause {
 		f.scope.sources = append(f.scope.sources, sources...)
 	}
 	f.node = n(items)
+	f.outer, f.leftmost = g.outer[0], g.outer[1]
 	f.joined = count > 1 || len(f.scope.sources) != 1 || f.scope.sources[0].table == nil
 	return f
 }
@@ -52,10 +57,18 @@ func (g *generator) joinTree(sc *scope, depth, joins int) (*Node, []*source) {
 	if kind == "LATERAL" {
 		return g.lateralJoin(left, ls, lateral, depth)
 	}
+	outer := func() {
+		if strings.HasPrefix(kind, "LEFT") {
+			g.outer[0] = true
+		} else if strings.HasPrefix(kind, "RIGHT") || strings.HasPrefix(kind, "FULL") {
+			g.outer = [2]bool{true, true}
+		}
+	}
 	right, rs := g.joinTree(&scope{outer: sc.outer}, depth-1, boolInt(joins > 1 && g.chance(25)))
 	if len(rs) > 1 {
 		right = n("(", right, ")")
 	}
+	outer()
 	node, merged := g.join(kind, left, right, ls, rs, sc.outer, depth)
 	both := append(slices.Clone(ls), rs...)
 	if merged != nil && joins == 1 {
@@ -101,15 +114,18 @@ func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer
 		return n(left, " ", kind, " ", right, " USING ", using, alias), merged
 	}
 	both := &scope{sources: append(slices.Clone(ls), rs...), outer: outer}
-	on := list("", " AND ", "", 1)
-	on.Items = append(on.Items, g.equality(ls, rs))
+	on := list(" AND ", " AND ", "", 0)
+	eq, joins := g.equality(ls, rs)
+	if !joins && strings.HasPrefix(kind, "FULL") {
+		return n(left, " CROSS JOIN ", right), nil // a FULL JOIN needs a condition that can be hashed
+	}
 	if g.chance(30) {
 		on.Items = append(on.Items, g.tenantEquality(ls, rs))
 	}
 	if g.chance(30) {
 		on.Items = append(on.Items, g.cond(both, min(depth-1, 1)))
 	}
-	return n(left, " ", kind, " ", right, " ON ", on), nil
+	return n(left, " ", kind, " ", right, " ON ", eq, on), nil
 }
 
 // mergedColumn is what USING makes of the two columns of a name; nil when their types differ. It is a hazard for whom either is.
@@ -165,8 +181,8 @@ func sharedColumns(ls, rs []*source) (shared []string, natural bool) {
 	return shared, natural
 }
 
-// equality makes left.x = right.y: along a foreign key, the codes, or any two columns of like type.
-func (g *generator) equality(ls, rs []*source) *Node {
+// equality makes left.x = right.y: along a foreign key, the codes, or any two columns of like type; false when there are none.
+func (g *generator) equality(ls, rs []*source) (*Node, bool) {
 	var likely, possible []*Node
 	for _, l := range ls {
 		for _, lc := range l.cols {
@@ -187,11 +203,11 @@ func (g *generator) equality(ls, rs []*source) *Node {
 	}
 	switch {
 	case len(likely) > 0 && !g.chance(25):
-		return pick(g, likely)
+		return pick(g, likely), true
 	case len(possible) > 0:
-		return pick(g, possible)
+		return pick(g, possible), true
 	}
-	return n("true")
+	return n("true"), false
 }
 
 // tenantEquality joins on the tenant columns, as an application that knows of them would.
@@ -229,6 +245,7 @@ func (g *generator) lateralJoin(left *Node, ls []*source, sc *scope, depth int) 
 	case 0:
 		return n(left, " CROSS JOIN ", right).or(left), both
 	case 1:
+		g.outer[0] = true
 		return n(left, " LEFT JOIN ", right, " ON true").or(left), both
 	}
 	return n(left, " JOIN ", right, " ON ", g.cond(&scope{sources: both, outer: sc.outer}, 0)).or(left), both

@@ -63,7 +63,6 @@ type hunt struct {
 	pg         *throwaway.Postgres
 	stats      *Stats
 	statements int
-	deadline   time.Time     // zero for none
 	patience   time.Duration // for shrinking one
 	most       int32         // findings after which it ends
 	next       atomic.Uint64 // the next round's seed
@@ -95,7 +94,7 @@ func (h *hunt) worlds(ctx context.Context, s *Schema, planSettings []string) (*W
 }
 
 func (h *hunt) over() bool {
-	return h.stats.Steps() >= h.statements || h.findings.Load() >= h.most || !h.deadline.IsZero() && time.Now().After(h.deadline)
+	return h.stats.Steps() >= h.statements || h.findings.Load() >= h.most
 }
 
 func (h *hunt) round(seed uint64) {
