@@ -145,6 +145,10 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
 		inner := !plainValues(sel)
 		for _, row := range sel.ValuesLists {
 			l := row.GetList()
+			if len(l.GetItems()) <= at {
+				p.deny(stateSyntax, ruleInsertColumns, "each UNION query must have the same number of columns", "")
+				return
+			}
 			if at < 0 {
 				l.Items = append(l.Items, p.value(t))
 			} else if inner {

@@ -2,7 +2,9 @@ package rewriter
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -90,7 +92,16 @@ func (r *Rewriter) Plan(req Request) (*Plan, error) {
 
 // plan does the work of Plan for a text that is not in the cache:
 // guard, parse, rewrite, print, and check what was printed.
-func (r *Rewriter) plan(req Request) (*Plan, *Denial) {
+//
+// No input is known to make it panic; should one, it is refused, and costs neither the session nor the process.
+func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.opts.Log.Error("the rewriter panicked", "rule", ruleInternal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			plan, denial = nil, &Denial{SQLState: "XX000", Rule: ruleInternal, Message: "the statement could not be planned",
+				Hint: "This is a fault of pgcordon; please report the statement."}
+		}
+	}()
 	if d := guardInput(req.SQL, r.opts.MaxStatementBytes); d != nil {
 		return nil, d
 	}
@@ -106,7 +117,7 @@ func (r *Rewriter) plan(req Request) (*Plan, *Denial) {
 		}
 	}
 	p.declaredTypes()
-	plan := r.rewrite(p, tree)
+	plan = r.rewrite(p, tree)
 	fingerprint, _ := pg.Fingerprint(req.SQL)
 	if p.denial != nil {
 		p.denial.Fingerprint = fingerprint

@@ -31,6 +31,7 @@ const (
 	ruleEvaluationOrder   = "evaluation-order"    // a condition that could see other rows and cannot be guarded
 	rulePrint             = "print"               // the statement cannot be printed without changing it
 	ruleSweep             = "sweep"               // the independent check refused the rewriter's own output
+	ruleInternal          = "internal"            // a fault of the rewriter's own
 	ruleTransaction       = "transaction"         // two-phase commit and other refused transaction control
 )
 
