@@ -30,16 +30,20 @@ type skip struct{ name, reason string }
 type summary struct {
 	out                     io.Writer
 	passed, failed, skipped int
-	packagesFailed          int
+	failedIn                map[string]bool // packages with a failed test
 	skips                   []skip
 	output                  map[testKey][]string
 	events                  int
 }
 
+func newSummary(out io.Writer) *summary {
+	return &summary{out: out, failedIn: map[string]bool{}, output: map[testKey][]string{}}
+}
+
 func main() {
 	counts := flag.String("counts", "", "append \"passed failed skipped\" to this `file`")
 	flag.Parse()
-	s := &summary{out: os.Stdout, output: map[testKey][]string{}}
+	s := newSummary(os.Stdout)
 	if err := s.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testsummary:", err)
 		os.Exit(2)
@@ -55,7 +59,7 @@ func main() {
 	case s.events == 0:
 		fmt.Fprintln(os.Stderr, "testsummary: no test events on standard input")
 		os.Exit(2)
-	case s.failed > 0 || s.packagesFailed > 0:
+	case s.failed > 0:
 		os.Exit(1)
 	}
 }
@@ -99,8 +103,7 @@ func (s *summary) endTest(e event, key testKey) {
 	case "pass":
 		s.passed++
 	case "fail":
-		s.failed++
-		fmt.Fprint(s.out, strings.Join(lines, ""))
+		s.fail(e.Package, lines)
 	case "skip":
 		s.skipped++
 		s.skips = append(s.skips, skip{e.Package + " " + e.Test, skipReason(lines)})
@@ -115,17 +118,22 @@ func (s *summary) endPackage(e event) {
 		}
 		delete(s.output, key)
 		if key.test != "" && e.Action == "fail" {
-			s.failed++
-			fmt.Fprint(s.out, strings.Join(lines, ""))
+			s.fail(e.Package, lines)
 			continue
 		}
 		if key.test == "" {
 			s.printPackage(lines, e.Action == "fail")
 		}
 	}
-	if e.Action == "fail" {
-		s.packagesFailed++
+	if e.Action == "fail" && !s.failedIn[e.Package] {
+		s.fail(e.Package, nil) // it does not build, or failed outside of its tests
 	}
+}
+
+func (s *summary) fail(pkg string, output []string) {
+	s.failed++
+	s.failedIn[pkg] = true
+	fmt.Fprint(s.out, strings.Join(output, ""))
 }
 
 func (s *summary) printPackage(lines []string, failed bool) {
@@ -164,18 +172,7 @@ func (s *summary) print() {
 			fmt.Fprintf(s.out, "  %s: %s\n", sk.name, sk.reason)
 		}
 	}
-	if s.packagesFailed > 0 {
-		fmt.Fprintf(s.out, "packages failed: %d\n", s.packagesFailed)
-	}
-	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.countFailed(), s.skipped)
-}
-
-// countFailed counts a package that failed without a failed test, as one that does not build, as one failure.
-func (s *summary) countFailed() int {
-	if s.failed == 0 {
-		return s.packagesFailed
-	}
-	return s.failed
+	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
 }
 
 func appendCounts(path string, s *summary) error {
@@ -183,7 +180,7 @@ func appendCounts(path string, s *summary) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(f, "%d %d %d\n", s.passed, s.countFailed(), s.skipped); err != nil {
+	if _, err := fmt.Fprintf(f, "%d %d %d\n", s.passed, s.failed, s.skipped); err != nil {
 		f.Close()
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 func summarize(t *testing.T, events ...string) (*summary, string) {
 	t.Helper()
 	var out strings.Builder
-	s := &summary{out: &out, output: map[testKey][]string{}}
+	s := newSummary(&out)
 	if err := s.read(strings.NewReader(strings.Join(events, "\n"))); err != nil {
 		t.Fatal(err)
 	}
@@ -24,8 +24,8 @@ func TestSkippedTestsAreListedWithTheirReason(t *testing.T) {
 		`{"Action":"skip","Package":"p","Test":"TestA"}`,
 		`{"Action":"pass","Package":"p","Test":"TestB"}`,
 		`{"Action":"pass","Package":"p"}`)
-	if s.passed != 1 || s.skipped != 1 || s.countFailed() != 0 {
-		t.Errorf("counted %d passed, %d failed, %d skipped", s.passed, s.countFailed(), s.skipped)
+	if s.passed != 1 || s.skipped != 1 || s.failed != 0 {
+		t.Errorf("counted %d passed, %d failed, %d skipped", s.passed, s.failed, s.skipped)
 	}
 	if !strings.Contains(out, "p TestA: a_test.go:7: no Postgres here\n") {
 		t.Errorf("the reason is missing:\n%s", out)
@@ -42,8 +42,8 @@ func TestOutputOfFailedTestsIsShownAndOfOthersNot(t *testing.T) {
 		`{"Action":"output","Package":"p","Test":"TestBad","Output":"    b_test.go:9: got 1\n"}`,
 		`{"Action":"fail","Package":"p","Test":"TestBad"}`,
 		`{"Action":"fail","Package":"p"}`)
-	if s.countFailed() != 1 {
-		t.Errorf("counted %d failed", s.countFailed())
+	if s.failed != 1 {
+		t.Errorf("counted %d failed", s.failed)
 	}
 	if !strings.Contains(out, "b_test.go:9: got 1") || strings.Contains(out, "quiet") {
 		t.Errorf("wrong output:\n%s", out)
@@ -55,9 +55,11 @@ func TestAPackageThatDoesNotBuildCountsAsAFailure(t *testing.T) {
 		`{"ImportPath":"p [p.test]","Action":"build-output","Output":"p.go:3: undefined: x\n"}`,
 		`{"ImportPath":"p [p.test]","Action":"build-fail"}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\tp [build failed]\n"}`,
-		`{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`)
-	if s.countFailed() != 1 || !strings.Contains(out, "undefined: x") {
-		t.Errorf("counted %d failed, output:\n%s", s.countFailed(), out)
+		`{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`,
+		`{"Action":"fail","Package":"q","Test":"TestQ"}`,
+		`{"Action":"fail","Package":"q"}`)
+	if s.failed != 2 || !strings.Contains(out, "undefined: x") {
+		t.Errorf("counted %d failed, output:\n%s", s.failed, out)
 	}
 }
 
@@ -65,7 +67,7 @@ func TestATestCutOffByAPanicCountsAsAFailure(t *testing.T) {
 	s, out := summarize(t,
 		`{"Action":"output","Package":"p","Test":"TestHangs","Output":"panic: test timed out\n"}`,
 		`{"Action":"fail","Package":"p"}`)
-	if s.countFailed() != 1 || !strings.Contains(out, "panic: test timed out") {
-		t.Errorf("counted %d failed, output:\n%s", s.countFailed(), out)
+	if s.failed != 1 || !strings.Contains(out, "panic: test timed out") {
+		t.Errorf("counted %d failed, output:\n%s", s.failed, out)
 	}
 }
