@@ -152,7 +152,7 @@ func (p *pass) indirection(list []*pg.Node, sc *scope) {
 func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		p.operator(&e.Name, e.Location)
+		p.operator(&e.Name, e.Lexpr == nil, e.Location)
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT, pg.A_Expr_Kind_AEXPR_NULLIF, pg.A_Expr_Kind_AEXPR_IN,
 		pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_SIMILAR:
 		p.implied(e.Location, e.Name[len(e.Name)-1].GetString_().GetSval())
@@ -169,7 +169,7 @@ func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
 func (p *pass) subLink(s *pg.SubLink, sc *scope) {
 	p.expr(s.Testexpr, sc)
 	if len(s.OperName) > 0 {
-		p.operator(&s.OperName, s.Location)
+		p.operator(&s.OperName, false, s.Location)
 	} else if s.Testexpr != nil {
 		p.implied(s.Location, "=") // IN
 	}
@@ -184,7 +184,7 @@ func (p *pass) subLink(s *pg.SubLink, sc *scope) {
 func (p *pass) sortBy(s *pg.SortBy, sc *scope) {
 	p.expr(s.Node, sc)
 	if len(s.UseOp) > 0 {
-		p.operator(&s.UseOp, s.Location)
+		p.operator(&s.UseOp, false, s.Location)
 	}
 }
 

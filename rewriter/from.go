@@ -56,7 +56,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 			if rv.Alias != nil {
 				it.name, it.columns = rv.Alias.Aliasname, renamed(c.columns, rv.Alias.Colnames)
 			}
-			sc.items = append(sc.items, it)
+			p.add(sc, it)
 			return n
 		}
 	}
@@ -78,7 +78,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
 		it.columns = renamed(it.columns, rv.Alias.Colnames)
 	}
-	defer func() { sc.items = append(sc.items, it) }()
+	defer func() { p.add(sc, it) }()
 	switch rel.Kind {
 	case catalog.Table, catalog.PartitionedTable, catalog.ForeignTable, catalog.MaterializedView:
 	case catalog.View:
@@ -119,6 +119,17 @@ func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *
 	return n
 }
 
+// add makes an item visible in its level, where names are unique but for relations of different schemas without an alias.
+func (p *pass) add(sc *scope, it *item) {
+	for _, other := range sc.items[sc.base:] {
+		if other.name == it.name && it.name != "" && (it.schema == "" || other.schema == "" || it.schema == other.schema) {
+			p.deny("42712", ruleClause, `table name "`+it.name+`" specified more than once`, "")
+			return
+		}
+	}
+	sc.items = append(sc.items, it)
+}
+
 func (p *pass) wrap(rv *pg.RangeVar, t *policy.BoundTable, it *item, place string) *pg.Node {
 	n, sel := p.sub(rv, t)
 	it.ref, it.schema = []string{it.name}, ""
@@ -156,7 +167,10 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 	if j.Alias != nil || j.Jointype == pg.JoinType_JOIN_FULL || out == wrapped {
 		out, own = wrapped, wrapped
 	}
-	first := len(sc.items)
+	first, base := len(sc.items), sc.base
+	if j.Alias != nil {
+		sc.base = first
+	}
 	switch j.Jointype {
 	case pg.JoinType_JOIN_INNER:
 		j.Larg = p.fromItem(j.Larg, sc, out, nullable)
@@ -189,11 +203,13 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 		}
 	}
 	j.Quals = and(on.preds, j.Quals)
+	sc.base = base
 	if j.Alias != nil { // its sides cannot be named any more
 		sides := sc.items[first:]
 		it := &item{name: j.Alias.Aliasname, nullable: nullable, barrier: sidesBarrier(sides)}
 		it.columns = renamed(joinedColumns(sides), j.Alias.Colnames)
-		sc.items = append(sc.items[:first:first], it)
+		sc.items = sc.items[:first:first]
+		p.add(sc, it)
 	}
 }
 
@@ -217,7 +233,7 @@ func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first int) {
 		}
 	}
 	if j.JoinUsingAlias != nil {
-		sc.items = append(sc.items, &item{name: j.JoinUsingAlias.Aliasname, merged: true, barrier: sidesBarrier(sc.items[first:])})
+		p.add(sc, &item{name: j.JoinUsingAlias.Aliasname, merged: true, barrier: sidesBarrier(sc.items[first:])})
 	}
 }
 
@@ -254,7 +270,7 @@ func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope, nullable bool) {
 		it.name = r.Alias.Aliasname
 		it.columns = renamed(it.columns, r.Alias.Colnames)
 	}
-	sc.items = append(sc.items, it)
+	p.add(sc, it)
 }
 
 // rangeFunction rewrites functions in FROM, which see the items before them.
@@ -277,7 +293,7 @@ func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
 	if r.Alias != nil {
 		it.name = r.Alias.Aliasname
 	}
-	sc.items = append(sc.items, it)
+	p.add(sc, it)
 }
 
 func (p *pass) columnDefs(list []*pg.Node, sc *scope) {
@@ -312,7 +328,7 @@ func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
 	if r.Alias != nil {
 		it.name = r.Alias.Aliasname
 	}
-	sc.items = append(sc.items, it)
+	p.add(sc, it)
 }
 
 func (p *pass) denyRelation(rv *pg.RangeVar, rel *catalog.Relation, t *policy.BoundTable) {

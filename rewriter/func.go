@@ -185,7 +185,7 @@ func (p *pass) unknownFunction(f *pg.FuncCall, name string) {
 
 // operator allows an operator that exists in pg_catalog. One that a schema of the search_path overloads is written with its schema, so that the
 // server cannot take the other.
-func (p *pass) operator(name *[]*pg.Node, loc int32) {
+func (p *pass) operator(name *[]*pg.Node, prefix bool, loc int32) {
 	parts := *name
 	var schema, op string
 	switch len(parts) {
@@ -203,6 +203,10 @@ func (p *pass) operator(name *[]*pg.Node, loc int32) {
 			p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+op, "Only operators of pg_catalog are allowed.")
 			return
 		}
+		p.denyAt(loc, stateUndefinedFunction, ruleOperatorDenied, "operator does not exist: "+op, "")
+		return
+	}
+	if !operatorAllowed(op, prefix) {
 		p.denyAt(loc, stateUndefinedFunction, ruleOperatorDenied, "operator does not exist: "+op, "")
 		return
 	}

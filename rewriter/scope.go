@@ -51,6 +51,8 @@ type scope struct {
 	parent *scope
 	ctes   *cteEnv
 	items  []*item
+	// base is where the items begin whose names share one space: those before it are outside of a join with an alias.
+	base int
 	// grouped are the names of the columns that grouping sets make NULL in some rows.
 	grouped map[string]bool
 }
