@@ -15,7 +15,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test race lint fuzz bench build isolation setup
+.PHONY: demo test race lint fuzz bench build isolation mutation setup
 
 # build: the program, bin/pgcordon
 build:
@@ -52,6 +52,10 @@ fuzz: setup
 # isolation: the two-world test with N statements, as make isolation N=1000000
 isolation: setup
 	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 -run TestTwoWorlds ./test/isolation
+
+# mutation: proves that the two-world test can fail, by leaving out one predicate after the other
+mutation: setup
+	go test -tags mutation -json -timeout 20m -count=1 -run TestFindsWhatIsLeftOut ./test/isolation | go run ./scripts/testsummary -counts "$(COUNTS)"
 
 # bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
 bench: setup
