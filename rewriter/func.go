@@ -134,12 +134,11 @@ func (p *pass) vouchedFor(f *catalog.Function) bool {
 }
 
 // notation decides over `x.f` and `(x).f` where f is not known to be a column: then it can be a call of a function of one argument, or a cast
-// to a type of that name (Postgres manual, "Function Calls"). Whatever it could mean in any schema within reach must be allowed.
+// to a type of that name (Postgres manual, "Function Calls"). Whatever it could mean in any schema must be allowed.
 func (p *pass) notation(name string, loc int32) {
 	denied := false
-	for _, schema := range p.path {
-		s := p.cat.Schemas[schema]
-		if s == nil || schema == "pg_catalog" {
+	for schema, s := range p.cat.Schemas { // all of them: the search_path counts when the statement runs
+		if schema == "pg_catalog" {
 			continue
 		}
 		for _, f := range s.Functions[name] {
@@ -226,12 +225,11 @@ func (p *pass) implied(loc int32, ops ...string) {
 	}
 }
 
-// userOperator tells whether an operator's bare name could mean a user's: in a view as well, for its text runs under the session's path.
-func (p *pass) userOperator(op string) bool { return p.userOperatorIn(p.req.SearchPath, op) }
-
-func (p *pass) userOperatorIn(path []string, op string) bool {
-	for _, schema := range path {
-		if s := p.cat.Schemas[schema]; s != nil && schema != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(s.Operators[op]) {
+// userOperator tells whether an operator's bare name could mean a user's. Every schema counts, not those of the search_path alone: the server looks the
+// name up when the statement runs, and the path may have changed by then, even within one message.
+func (p *pass) userOperator(op string) bool {
+	for name, s := range p.cat.Schemas {
+		if name != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(s.Operators[op]) {
 			return true
 		}
 	}

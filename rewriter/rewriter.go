@@ -168,7 +168,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			tenants[int32(t.Number)] = t.Type
 		}
 		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
-			clientParams: plan.ClientParams, path: p.req.SearchPath}
+			clientParams: plan.ClientParams}
 		if err := sweep(plan.SQL, tree, in); err != nil {
 			return r.sweepDenial(err)
 		}

@@ -26,8 +26,6 @@ type sweepInput struct {
 	// tenants are the parameters that carry the tenant, by number.
 	tenants      map[int32]policy.ColumnType
 	clientParams int
-	// path is the session's search_path: where the server looks up what stands without a schema.
-	path []string
 }
 
 // errNotEqual tells that the printed text does not parse into the intended tree: a fault of the printer, not of the rewriter.
@@ -286,8 +284,8 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 // catalogIndex answers what the sweep asks a snapshot about again and again.
 type catalogIndex struct {
 	snapshot *catalog.Snapshot
-	// operators are the names of those outside pg_catalog, by schema.
-	operators map[string]map[string]bool
+	// operators are the names of those outside pg_catalog that no trusted extension owns.
+	operators map[string]bool
 	// unary are the functions outside pg_catalog that can be called with one argument, by name.
 	unary map[string][]*catalog.Function
 }

@@ -1,7 +1,6 @@
 package rewriter
 
 import (
-	"slices"
 	"sync/atomic"
 
 	"pgcordon/policy"
@@ -15,17 +14,14 @@ func indexCatalog(snap *catalog.Snapshot) *catalogIndex {
 	if x := lastIndex.Load(); x != nil && x.snapshot == snap {
 		return x
 	}
-	x := &catalogIndex{snapshot: snap, operators: map[string]map[string]bool{}, unary: map[string][]*catalog.Function{}}
+	x := &catalogIndex{snapshot: snap, operators: map[string]bool{}, unary: map[string][]*catalog.Function{}}
 	for _, schema := range snap.Schemas {
 		if schema.Name == "pg_catalog" {
 			continue
 		}
 		for name, overloads := range schema.Operators {
 			if !fromTrustedExtension(overloads) {
-				if x.operators[schema.Name] == nil {
-					x.operators[schema.Name] = map[string]bool{}
-				}
-				x.operators[schema.Name][name] = true
+				x.operators[name] = true
 			}
 		}
 		for name, overloads := range schema.Functions {
@@ -132,10 +128,9 @@ func (s *sweeper) operator(names []string, prefix bool) {
 	}
 }
 
-// shadowed says whether an operator's bare name could mean a user's operator in this session.
-func (s *sweeper) shadowed(name string) bool {
-	return slices.ContainsFunc(s.in.path, func(schema string) bool { return s.catalog.operators[schema][name] })
-}
+// shadowed says whether an operator's bare name could mean a user's operator. Every schema counts: the search_path can change between the
+// plan and its execution, even within one message.
+func (s *sweeper) shadowed(name string) bool { return s.catalog.operators[name] }
 
 // implied checks operators that a construct looks up by an unqualified name.
 func (s *sweeper) implied(construct string, names ...string) {

@@ -11,6 +11,9 @@ import (
 type insertTarget struct {
 	table *policy.BoundTable
 	index int
+	// last is set when the tenant column ends the column list: then the last expression of a select list is its value, whatever a star
+	// before it expands to, since Postgres refuses any other number of expressions than of columns.
+	last bool
 }
 
 // target checks the relation that a statement writes.
@@ -95,7 +98,7 @@ func (s *sweeper) insertColumns(i *pg.InsertStmt, table *policy.BoundTable) *ins
 		s.fail("tenant column %s is not in the column list", table.Column)
 		return nil
 	}
-	return &insertTarget{table: table, index: index}
+	return &insertTarget{table: table, index: index, last: index == len(i.Cols)-1}
 }
 
 // source checks the rows of one arm of an INSERT's query.
@@ -112,7 +115,11 @@ func (s *sweeper) source(q *pg.SelectStmt, e sweepEnv, t *insertTarget) {
 			}
 		}
 	}
-	if len(q.ValuesLists) == 0 && t.index >= len(q.TargetList) {
+	index := t.index
+	if t.last {
+		index = len(q.TargetList) - 1
+	}
+	if len(q.ValuesLists) == 0 && (index < 0 || index >= len(q.TargetList)) {
 		s.fail("%d columns are selected, the tenant belongs at %d", len(q.TargetList), t.index+1)
 		return
 	}
@@ -122,11 +129,11 @@ func (s *sweeper) source(q *pg.SelectStmt, e sweepEnv, t *insertTarget) {
 			s.fail("target list holds %T", n.GetNode())
 			return
 		}
-		if i < t.index && expands(c.Val) {
+		if i < index && !t.last && expands(c.Val) {
 			s.fail("a star before the tenant's place")
 		}
-		if i != t.index || !s.tenantValue(c.Val, t.table) {
-			s.walkTenant(c.Val, e, i == t.index)
+		if i != index || !s.tenantValue(c.Val, t.table) {
+			s.walkTenant(c.Val, e, i == index)
 		}
 	}
 	s.fields(q.ProtoReflect(), e, "with_clause", "from_clause", "where_clause", "values_lists", "target_list")

@@ -42,8 +42,7 @@ func sweepBound(t testing.TB) *policy.Bound {
 // In all cases $1 and $2 are the client's; $3 is the tenant as text, $4 as uuid, $5 as int4, $6 as varchar.
 func sweepCase(bound *policy.Bound, role string, sql string) (sweepInput, *pg.ParseResult, error) {
 	in := sweepInput{bound: bound, clientParams: 2,
-		tenants: map[int32]policy.ColumnType{3: policy.TypeText, 4: policy.TypeUUID, 5: policy.TypeInt4, 6: policy.TypeVarchar},
-		path:    []string{"public"}}
+		tenants: map[int32]policy.ColumnType{3: policy.TypeText, 4: policy.TypeUUID, 5: policy.TypeInt4, 6: policy.TypeVarchar}}
 	if role != "" {
 		in.role = bound.Policy.Roles[role]
 	}

@@ -68,4 +68,4 @@ CREATE TYPE ref_box AS (r order_ref);
 CREATE TABLE refs (id int PRIMARY KEY, tenant_id text NOT NULL, r order_ref);
 CREATE SCHEMA odd;
 CREATE FUNCTION odd.eq(a bigint, b bigint) RETURNS boolean LANGUAGE sql AS 'SELECT a = b';
-CREATE OPERATOR odd.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = odd.eq);
+CREATE OPERATOR odd.<> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = odd.eq);
