@@ -114,7 +114,16 @@ func (p *pass) paramRef(r *pg.ParamRef) {
 // columnRef checks a reference that could be a function call in attribute notation: `o.f` means `f(o)` when o has no column f
 // (Postgres manual, "Value Expressions", field selection and functional notation).
 func (p *pass) columnRef(c *pg.ColumnRef, sc *scope) {
-	if len(c.Fields) < 2 {
+	switch {
+	case len(c.Fields) < 2:
+		return
+	case len(c.Fields) == 4 && c.Fields[0].GetString_().GetSval() == p.cat.Database:
+		c.Fields = c.Fields[1:]
+	case len(c.Fields) == 4:
+		p.denyAt(c.Location, stateFeature, ruleExpression, "cross-database references are not implemented", "")
+		return
+	case len(c.Fields) > 4:
+		p.denyAt(c.Location, stateSyntax, ruleExpression, "improper qualified name (too many dotted names)", "")
 		return
 	}
 	last := c.Fields[len(c.Fields)-1]

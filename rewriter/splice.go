@@ -57,13 +57,14 @@ func (p *Plan) ClientPositionSpliced(position int, t policy.TenantID) int {
 	return p.clientPosition(at - longer)
 }
 
-// clientPosition finds what stands at a byte offset of p.SQL.
+// clientPosition finds what stands at a byte offset of p.SQL. Of nodes that begin there the innermost counts, which was printed last:
+// the outer ones may have begun with a parenthesis in the client's text.
 func (p *Plan) clientPosition(at int) int {
 	if at < 0 {
 		return 0
 	}
-	i := sort.Search(len(p.origins), func(i int) bool { return int(p.origins[i].out) >= at })
-	if i < len(p.origins) && int(p.origins[i].out) == at {
+	i := sort.Search(len(p.origins), func(i int) bool { return int(p.origins[i].out) > at }) - 1
+	if i >= 0 && int(p.origins[i].out) == at {
 		return int(p.origins[i].in)
 	}
 	return 0
