@@ -63,7 +63,6 @@ type cteEnv struct {
 	name    string
 	columns []column
 	barrier func()
-	global  bool
 }
 
 func (e *cteEnv) find(name string) *cteEnv {
