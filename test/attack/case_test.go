@@ -123,7 +123,7 @@ func parseStep(t testing.TB, id, step string) (sql string, params []*string, typ
 // override says why a case's outcome is sound though the case expects another.
 type override struct{ outcome, reason string }
 
-// loadOverrides reads lines of "id outcome reason".
+// loadOverrides reads lines of "id outcome reason"; in testdata/elsewhere the second word says where a case is played.
 func loadOverrides(t testing.TB, file string) map[string]override {
 	t.Helper()
 	out := map[string]override{}

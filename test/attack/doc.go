@@ -9,6 +9,8 @@
 //	testdata/corpus.jsonl   a corpus of known ways around such a proxy, one case per line
 //	testdata/*.case         further tries, by topic; case.go says how they are written
 //	wire_test.go            those that need single messages rather than statements
+//	startup_test.go         those of startup packets, logins and cancel requests
+//	testdata/elsewhere      those of the corpus that other tests play
 //	testdata/overrides      where the outcome differs from what a case expects, and why that is sound
 //
 // Every statement is tried in the simple protocol and, if it stands alone, in the extended one too.
