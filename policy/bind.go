@@ -119,6 +119,10 @@ func (p *Policy) bindTenantTable(t *BoundTable, rule *TableRule) {
 		t.Problem = fmt.Sprintf("it has no column %q", column)
 		return
 	}
+	if c.Folding {
+		t.Problem = fmt.Sprintf("its column %q has a nondeterministic collation, to which the ids of two tenants can be equal", column)
+		return
+	}
 	have, ok := ColumnTypeOf(c.TypeOID)
 	if !ok {
 		t.Problem = fmt.Sprintf("its column %q is of type %s, which cannot hold a tenant", column, c.TypeName)

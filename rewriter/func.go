@@ -301,6 +301,9 @@ func (p *pass) findType(parts []string) *catalog.Type {
 
 // typeProblem says why a type may not be named; empty when it may.
 func (p *pass) typeProblem(t *catalog.Type) string {
+	if p.tainted[t.OID] {
+		return "A cast of this type, or of one inside it, calls a user function that the policy does not vouch for."
+	}
 	if t.Schema == "pg_catalog" {
 		if !builtinTypeAllowed(t.Name) {
 			return "Types that look up names, and internal ones, are refused."
@@ -314,9 +317,6 @@ func (p *pass) typeProblem(t *catalog.Type) string {
 		if rel := p.cat.ByOID[t.Relation]; rel != nil && rel.Kind != catalog.CompositeType && !p.open(rel) {
 			return "It is the row type of a relation that the policy does not open."
 		}
-	}
-	if p.tainted[t.OID] {
-		return "A cast of this type, or of one inside it, calls a user function that the policy does not vouch for."
 	}
 	if t.Element != 0 {
 		if e := p.cat.TypeByOID[t.Element]; e != nil && e.Schema != "pg_catalog" {

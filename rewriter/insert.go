@@ -2,6 +2,7 @@ package rewriter
 
 import (
 	"fmt"
+	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 
@@ -121,6 +122,7 @@ func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *po
 		}
 		at = i
 	}
+	given := len(s.Cols)
 	if at < 0 {
 		s.Cols = append(s.Cols, resTarget(t.Column, nil))
 	}
@@ -128,24 +130,25 @@ func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *po
 		p.denyTenantValue(t, -1)
 		return
 	}
-	p.fillSource(sel, at, t)
+	p.fillSource(sel, at, given, t)
 }
 
-// fillSource adds the tenant to every row of a source, or checks it at index at. A set operation has it in every arm.
-func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
+// fillSource adds the tenant to every row of a source, or checks it at index at. A set operation has it in every arm,
+// each of which has as many columns as the client has given.
+func (p *pass) fillSource(sel *pg.SelectStmt, at, given int, t *policy.BoundTable) {
 	if p.denial != nil {
 		return
 	}
 	if sel.Op != pg.SetOperation_SETOP_NONE {
-		p.fillSource(sel.Larg, at, t)
-		p.fillSource(sel.Rarg, at, t)
+		p.fillSource(sel.Larg, at, given, t)
+		p.fillSource(sel.Rarg, at, given, t)
 		return
 	}
 	if len(sel.ValuesLists) > 0 {
 		inner := !plainValues(sel)
 		for _, row := range sel.ValuesLists {
 			l := row.GetList()
-			if len(l.GetItems()) <= at {
+			if len(l.GetItems()) != given {
 				p.deny(stateSyntax, ruleInsertColumns, "each UNION query must have the same number of columns", "")
 				return
 			}
@@ -158,6 +161,10 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at int, t *policy.BoundTable) {
 				l.Items[at] = p.tenantValue(l.Items[at], t, inValues)
 			}
 		}
+		return
+	}
+	if !slices.ContainsFunc(sel.TargetList, func(n *pg.Node) bool { return isStar(n.GetResTarget().GetVal()) }) && len(sel.TargetList) != given {
+		p.deny(stateSyntax, ruleInsertColumns, "each UNION query must have the same number of columns", "")
 		return
 	}
 	if at < 0 {

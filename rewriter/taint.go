@@ -12,8 +12,9 @@ import (
 // a value of it can be taken out of: domains over it, arrays, ranges, and composites with a field of it. A client can neither name a tainted
 // type nor read or write a relation with a column of one.
 
-// taintedTypes are the oids of the tainted types. Casts between built-in types are the database owner's to answer for: refusing those types
-// would refuse everything. Extensions' casts are code in C.
+// A cast between two built-in types taints both: hardly anything is left then, until the policy vouches for the function.
+
+// taintedTypes are the oids of the tainted types. Extensions' casts are code in C.
 func taintedTypes(b *policy.Bound) map[uint32]bool {
 	tainted := map[uint32]bool{}
 	for i := range b.Catalog.Casts {
@@ -21,8 +22,9 @@ func taintedTypes(b *policy.Bound) map[uint32]bool {
 		if c.Function == 0 || c.Extension != "" || b.Vouched(c.Function, "") != nil {
 			continue
 		}
+		between := isBuiltin(b.Catalog, c.Source) && isBuiltin(b.Catalog, c.Target)
 		for _, oid := range []uint32{c.Source, c.Target} {
-			if t := b.Catalog.TypeByOID[oid]; t != nil && !catalog.IsSystem(t.Schema) {
+			if user := b.Catalog.TypeByOID[oid]; user != nil && (!catalog.IsSystem(user.Schema) || between) {
 				tainted[oid] = true
 			}
 		}
@@ -33,7 +35,7 @@ func taintedTypes(b *policy.Bound) map[uint32]bool {
 	for spread := true; spread; {
 		spread = false
 		for oid, t := range b.Catalog.TypeByOID {
-			if !tainted[oid] && !catalog.IsSystem(t.Schema) && holdsTainted(b.Catalog, t, tainted) {
+			if !tainted[oid] && holdsTainted(b.Catalog, t, tainted) {
 				tainted[oid], spread = true, true
 			}
 		}
@@ -41,11 +43,16 @@ func taintedTypes(b *policy.Bound) map[uint32]bool {
 	return tainted
 }
 
+func isBuiltin(cat *catalog.Snapshot, oid uint32) bool {
+	t := cat.TypeByOID[oid]
+	return t != nil && catalog.IsSystem(t.Schema)
+}
+
 func holdsTainted(cat *catalog.Snapshot, t *catalog.Type, tainted map[uint32]bool) bool {
 	switch {
 	case tainted[t.Base], tainted[t.Element]:
 		return true
-	case t.Kind == 'r', t.Kind == 'm': // what a range is over is not in the snapshot
+	case (t.Kind == 'r' || t.Kind == 'm') && !catalog.IsSystem(t.Schema): // what a range is over is not in the snapshot
 		return true
 	case t.Relation != 0 && cat.ByOID[t.Relation] != nil:
 		return hasTainted(cat.ByOID[t.Relation], tainted)

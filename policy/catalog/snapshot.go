@@ -87,6 +87,8 @@ type Column struct {
 	HasDefault bool
 	Identity   byte // 'a', 'd' or 0
 	Generated  byte // 's', 'v' or 0
+	// Folding is set when the collation is nondeterministic: texts that differ can be equal.
+	Folding bool
 }
 
 // Index is one index. An expression in it stands as an empty column name.
