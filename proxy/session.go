@@ -129,9 +129,9 @@ func (s *session) refused(err error) {
 		event.SQLState, event.Limit = f.state, f.limit
 	default:
 		event.SQLState = stateProtocolViolation
+		s.server.log.Info("a client did not follow the protocol", "session", s.id, "remote", s.remote, "error", err)
 	}
-	s.server.observer.Session(event)
-	s.server.log.Info("a client was refused", "session", s.id, "remote", s.remote, "user", s.who.User, "error", err)
+	s.server.observer.Session(event) // without the name that was typed: it may be a password in the wrong place
 }
 
 // serve runs the client's messages until it ends; it returns the SQLSTATE of why, empty for an orderly end.

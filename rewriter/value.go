@@ -16,7 +16,7 @@ func (p *Plan) CheckConstants(t policy.TenantID) *Denial {
 	for i := range p.Constants {
 		c := &p.Constants[i]
 		if !sameID(c.Type, c.Text, t.String()) {
-			return mismatch(c.Table, c.Position)
+			return p.mismatch(c.Table, c.Position)
 		}
 	}
 	return nil
@@ -26,24 +26,24 @@ func (p *Plan) CheckConstants(t policy.TenantID) *Denial {
 // format is 0 for text and 1 for binary; a nil value is NULL.
 func (p *Plan) CheckArgument(a TenantArgument, value []byte, format int16, t policy.TenantID) *Denial {
 	if value == nil {
-		return mismatch(a.Table, a.Position)
+		return p.mismatch(a.Table, a.Position)
 	}
 	text := string(value)
 	if format == 1 {
 		var ok bool
 		if text, ok = binaryText(a.Type, value); !ok {
-			return mismatch(a.Table, a.Position)
+			return p.mismatch(a.Table, a.Position)
 		}
 	}
 	if !sameID(a.Type, text, t.String()) {
-		return mismatch(a.Table, a.Position)
+		return p.mismatch(a.Table, a.Position)
 	}
 	return nil
 }
 
 // mismatch says no more than that the value is not the session's tenant.
-func mismatch(table string, position int) *Denial {
-	return &Denial{SQLState: statePrivilege, Rule: ruleTenantMismatch, Position: position,
+func (p *Plan) mismatch(table string, position int) *Denial {
+	return &Denial{SQLState: statePrivilege, Rule: ruleTenantMismatch, Position: position, Fingerprint: p.Fingerprint,
 		Message: "the tenant column of " + table + " may only be given the session's own tenant",
 		Hint:    "Leave the column out: it is filled in."}
 }
