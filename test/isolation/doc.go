@@ -15,14 +15,14 @@
 //   - Ids come from ranges, one per tenant: that a surrogate key's collision shows that a row exists is accepted. Before a
 //     statement that draws from a sequence the runner sets it, in both worlds, to the next value of the tenant's range.
 //   - Every statement has one right answer (generator): LIMIT stands after an order over all columns, aggregates and window
-//     functions give peers the same value, no floating point, no clock. Hazard columns hold values that make an expression raise
+//     functions give peers the same value, no floating point, numerics of one scale, no clock. Hazard columns hold values that make an expression raise
 //     an error (0, text that is no number) in the rows of some tenants; expressions over them are made for the other tenants only. So
 //     a condition that is evaluated on another tenant's row shows as an error that the own world does not have.
 //     TestStatementsHaveOneAnswer runs two copies of one world against each other, under different planner settings, to prove it.
 //   - A statement that the proxy refuses by a rule is undone in the own world. Refusals of ordinary statements are counted by
 //     rule, and must stay below a share.
 //   - In errors of classes 22 and 23 the text of the message is not compared: which of several bad values it quotes is
-//     the plan's choice, and the proxy may drop it.
+//     the plan's choice, and the proxy may drop it. A `pg_catalog.` before a name in a message does not count.
 //
 // What is accepted, and so not generated or not compared: rows of another tenant under the same surrogate key make an INSERT
 // fail (probes look whether more than that shows); the columns of a view's rows come from the tables below it; and row locks on
@@ -33,5 +33,6 @@
 //
 //	go test ./test/isolation -run TestTwoWorlds -v                      # PGCORDON_ISOLATION_N statements, 20000 with fixed seeds unless set
 //	PGCORDON_ISOLATION_N=100000 go test ./test/isolation -run TestTwoWorlds -timeout 0 -v
+//	go test -tags mutation ./test/isolation -run TestFindsWhatIsLeftOut -v # proves that it finds what is missing
 //	PGCORDON_SEED=42 go test ./test/isolation -run TestTwoWorlds -v     # again, beginning with the round of that seed
 package isolation

@@ -72,7 +72,7 @@ func (g *generator) operation(t Type, sc *scope, depth int) *Node {
 	case Numeric:
 		switch g.IntN(3) {
 		case 0:
-			return n("round(", e(Numeric), ", 1)")
+			return n("round(", e(Numeric), ", 2)") // one scale throughout: of 1.5 and 1.50, which are equal, Postgres keeps either
 		case 1:
 			return n("(", e(Numeric), " + ", leaf(Int4), ")")
 		}

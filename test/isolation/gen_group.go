@@ -40,7 +40,10 @@ func (g *generator) aggregateTarget(t Type, sc *scope, depth int) (*Node, *col) 
 			x = n(g.word("max(", "min("), e(Text), ")", filter)
 		}
 	case Numeric:
-		x = n(g.word("sum(", "avg(", "max("), e(Numeric), ")", filter)
+		x = n(g.word("sum(", "max("), e(Numeric), ")", filter)
+		if g.chance(30) {
+			x = n("round(avg(", e(Numeric), ")", filter, ", 2)")
+		}
 	case Int4, Date, Stamp:
 		x = n(g.word("max(", "min("), e(t), ")", filter)
 	case UUID:

@@ -99,7 +99,7 @@ type family struct {
 
 var families = []family{
 	{"words", [Tenants]string{"acme", `O'Brien & "Söhne"`, `back\slash $1 -- x`}, []Type{Text, Varchar}, []string{"text", "varchar(40)"}},
-	{"numbers", [Tenants]string{"7", "70", "12"}, []Type{Int4, Int8, Numeric, Text, Varchar}, []string{"int4", "int8", "numeric", "text", "varchar(40)"}},
+	{"numbers", [Tenants]string{"7007", "70070", "12012"}, []Type{Int4, Int8, Numeric, Text, Varchar}, []string{"int4", "int8", "numeric", "text", "varchar(40)"}},
 	{"uuids", [Tenants]string{"11111111-2222-3333-4444-555555555555", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000001"},
 		[]Type{UUID, Text, Varchar}, []string{"uuid", "text", "varchar"}},
 }
