@@ -1,6 +1,8 @@
 package rewriter
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
@@ -83,14 +85,18 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 	case catalog.Table, catalog.PartitionedTable, catalog.ForeignTable, catalog.MaterializedView:
 	case catalog.View:
 		p.note(t, it.name, nil, "expanded from its definition")
-		return p.view(rv, rel, it)
+		before := p.globals
+		n := p.view(rv, rel, it)
+		it.shared = p.globals > before
+		return n
 	default:
 		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `"`+rel.Name+`" cannot be read like a table`, "")
 		return n
 	}
 	switch t.Scope {
 	case policy.ScopeGlobal:
-		it.global = true
+		it.global, it.shared = true, true
+		p.globals++
 		p.note(t, it.name, nil, "global: every tenant reads it")
 		return n
 	case policy.ScopeTenant:
@@ -208,6 +214,7 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 		sides := sc.items[first:]
 		it := &item{name: j.Alias.Aliasname, nullable: nullable, barrier: sidesBarrier(sides)}
 		it.columns = renamed(joinedColumns(sides), j.Alias.Colnames)
+		it.shared = slices.ContainsFunc(sides, func(side *item) bool { return side.shared })
 		sc.items = sc.items[:first:first]
 		p.add(sc, it)
 	}
@@ -265,7 +272,9 @@ func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope, nullable bool) {
 		parent = sc
 	}
 	it := &item{nullable: nullable, barrier: func() { addBarrier(sel) }}
+	before := p.globals
 	it.columns = p.selectStmt(sel, sc.ctes, parent)
+	it.shared = p.globals > before
 	if r.Alias != nil {
 		it.name = r.Alias.Aliasname
 		it.columns = renamed(it.columns, r.Alias.Colnames)

@@ -28,6 +28,8 @@ type pass struct {
 	writes bool
 	// tainted are the types that a client must not get hold of (taint.go).
 	tainted map[uint32]bool
+	// globals counts the global relations that have been read so far.
+	globals int
 
 	clientParams int
 	// paramUses counts where each of the client's parameters stands in the output.

@@ -29,6 +29,8 @@ type item struct {
 	nullable bool
 	// global is set when every tenant may see every row of the item, so that nothing has to be guarded.
 	global bool
+	// shared is set when rows of a global relation come through the item, so that locking its rows would lock those for every tenant.
+	shared bool
 	// barrier makes the planner evaluate the item before any condition of the level above; nil for a relation.
 	barrier func()
 	// wrapped is the relation inside a sub-select put around it, whose primary key Postgres no longer sees.
