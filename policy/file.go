@@ -2,10 +2,11 @@ package policy
 
 // File is policy.yaml as it is written. The tags and doc texts are also what its JSON Schema and its reference are made of.
 type File struct {
-	Tenant    TenantEntry          `yaml:"tenant" require:"true" doc:"How tenant tables name their tenant, unless a rule says otherwise."`
-	Tables    []TableEntry         `yaml:"tables" doc:"Rules in order; the first whose pattern matches a relation decides. A relation that no rule matches is denied."`
-	Functions []FunctionEntry      `yaml:"functions" doc:"Functions of yours that every tenant may call. One that is not named is refused."`
-	Roles     map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
+	Tenant     TenantEntry          `yaml:"tenant" require:"true" doc:"How tenant tables name their tenant, unless a rule says otherwise."`
+	Tables     []TableEntry         `yaml:"tables" doc:"Rules in order; the first whose pattern matches a relation decides. A relation that no rule matches is denied."`
+	Functions  []FunctionEntry      `yaml:"functions" doc:"Functions of yours that every tenant may call. One that is not named is refused."`
+	Statements StatementsEntry      `yaml:"statements" doc:"Kinds of statements that are refused unless they are opened here."`
+	Roles      map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
 }
 
 // TenantEntry is the key tenant.
@@ -26,6 +27,13 @@ type TableEntry struct {
 type FunctionEntry struct {
 	Name string `yaml:"name" require:"true" doc:"schema.name for every overload, or schema.name(type, ...) for one."`
 	Why  string `yaml:"why" require:"true" doc:"Why it cannot reach another tenant's rows; shown by pgcordon check."`
+}
+
+// StatementsEntry is the key statements: switches, all of them off by default.
+type StatementsEntry struct {
+	ExplainAnalyze bool `yaml:"explain_analyze" default:"false" doc:"Allows EXPLAIN with ANALYZE, BUFFERS and costs. Their numbers tell of other tenants: rows removed by a filter, estimates made from everybody's values, blocks read. Off: EXPLAIN shows the plan without numbers."`
+	Truncate       bool `yaml:"truncate" default:"false" doc:"Allows TRUNCATE, which becomes the DELETE of all the tenant's own rows."`
+	LockTable      bool `yaml:"lock_table" default:"false" doc:"Allows LOCK TABLE in the modes that make other tenants' statements wait (SHARE and stronger). The weaker modes need no right."`
 }
 
 // RoleEntry is one value of the key roles.

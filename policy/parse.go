@@ -32,6 +32,7 @@ func ParsePolicy(file string, data []byte) (*Policy, error) {
 		doc.Errorf(yamlpos.Path{"tenant", "column"}, "the name of the tenant column is empty")
 	}
 	b.policy.Type = columnTypes[f.Tenant.Type]
+	b.policy.Statements = Statements(f.Statements)
 	for i, t := range f.Tables {
 		b.table(i, t)
 	}

@@ -15,6 +15,7 @@ tables:
   - {match: "public.*", scope: tenant}
 functions:
   - {name: "public.order_total(bigint,  character varying)", why: reads no table}
+statements: {explain_analyze: true, truncate: false}
 roles:
   support: {access: read_only, act_for: [acme, globex], functions: [{name: public.help, why: it is constant}]}
 `))
@@ -30,6 +31,9 @@ roles:
 	}
 	if got := p.Functions[0].String(); got != "public.order_total(bigint, character varying)" {
 		t.Errorf("function: %s", got)
+	}
+	if p.Statements != (Statements{ExplainAnalyze: true}) {
+		t.Errorf("statements: %+v", p.Statements)
 	}
 	if r := p.Roles["support"]; !r.ReadOnly || r.WriteGlobal || len(r.ActFor) != 2 || r.Functions[0].Args != nil {
 		t.Errorf("role: %+v", r)
@@ -50,12 +54,14 @@ tables:
 functions: {name: f}
 roles:
   r: {access: readonly, act_for: acme}
+statements: {vacuum: true, truncate: 1}
 `, []string{
 			`1:1: unknown key "tenants": did you mean "tenant"?`, `1:1: the key "tenant" is missing`,
 			`3:30: "tennant": expected one of tenant, global, denied`,
 			`4:5: the key "scope" is missing`, `4:23: unknown key "scop": did you mean "scope"?`,
 			`5:13: expected a string, found a list`, `6:12: expected a list, found a mapping`,
-			`8:15: "readonly": expected one of read_only, read_write`, `8:34: expected a list, found a string`}},
+			`8:15: "readonly": expected one of read_only, read_write`, `8:34: expected a list, found a string`,
+			`9:14: unknown key "vacuum"`, `9:38: expected true or false, found a number`}},
 		{"meaning", `tenant: {column: tenant_id}
 tables:
   - {match: "public.*", scope: tenant}

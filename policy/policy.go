@@ -85,8 +85,20 @@ type Policy struct {
 	Tables []TableRule
 	// Functions are the user's functions that tenants may call.
 	Functions []FunctionRule
+	// Statements are the kinds of statements that are opened.
+	Statements Statements
 	// Roles by name.
 	Roles map[string]*Role
+}
+
+// Statements says which kinds of statements tenants may run beyond those that every policy allows.
+type Statements struct {
+	// ExplainAnalyze opens the options of EXPLAIN that show numbers, which tell of other tenants' rows.
+	ExplainAnalyze bool
+	// Truncate opens TRUNCATE, as a DELETE of the tenant's rows.
+	Truncate bool
+	// LockTable opens LOCK TABLE in modes that conflict with ordinary statements of other tenants.
+	LockTable bool
 }
 
 // TableRule gives the relations that Match names a scope.
