@@ -25,7 +25,7 @@
 //
 // Rows are written with the tenant: the column is added to INSERT, and a value given for it must be a constant or a parameter that the
 // executor compares with the tenant (Plan.CheckConstants, Plan.CheckArgument). ON CONFLICT DO UPDATE gets the
-// predicate in its WHERE.
+// predicate in its WHERE, and ON CONFLICT (email) finds the unique index over (tenant, email) (conflict.go).
 //
 // A function is called only if the table of built-in functions allows it, or the policy vouches for it; the call is written with
 // its schema. Operators, casts, types and the attribute notation `row.function` are resolved for the same reason.

@@ -211,6 +211,7 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 			}
 		}
 		p.expr(inf.WhereClause, sc)
+		p.inferTenant(inf, t)
 	}
 	switch c.Action {
 	case pg.OnConflictAction_ONCONFLICT_NOTHING:
