@@ -34,6 +34,9 @@ type BoundTable struct {
 	// A view has none: it is replaced by its definition.
 	Column string
 	Type   ColumnType
+	// Hidden is set when clients do not see the tenant column (hide_column); of a view, the column HiddenColumn of its own.
+	Hidden bool
+	hidden string
 	// Rule is the pattern that decided, for people; empty when no rule names the relation.
 	Rule string
 	// Problem says why a relation that a rule puts in a scope is denied all the same
@@ -103,9 +106,10 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	case ScopeTenant:
 		if r.Kind == catalog.View { // expanded by the rewriter: the tables below it carry the tenant column
 			t.Scope = ScopeTenant
-			break
+		} else {
+			p.bindTenantTable(t, rule)
 		}
-		p.bindTenantTable(t, rule)
+		p.hide(t, rule)
 	case ScopeDenied:
 	}
 	return t

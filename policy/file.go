@@ -21,6 +21,8 @@ type TableEntry struct {
 	Scope  string `yaml:"scope" require:"true" enum:"tenant,global,denied" doc:"tenant: rows carry the tenant column. global: the same rows for everybody, read-only unless a role has write_global. denied: refused. A view of scope tenant or global is expanded, and the relations in it follow their own rules."`
 	Column string `yaml:"column" doc:"Tenant column of these tables; default: tenant.column. Only with scope tenant."`
 	Type   string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric" doc:"Its type; default: tenant.type. Only with scope tenant."`
+
+	HideColumn bool `yaml:"hide_column" default:"false" doc:"true: for applications that were written for one tenant. The tenant column does not exist for clients: not in SELECT *, RETURNING *, whole rows and NATURAL JOIN, not as a column to fill in INSERT without a column list; and naming it is Postgres's error for a missing column. For a view: the column of that name that the view shows. Only with scope tenant."`
 }
 
 // FunctionEntry is one element of a key functions.

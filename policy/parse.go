@@ -63,7 +63,7 @@ func (b *builder) table(i int, t TableEntry) {
 	at := func(key string) yamlpos.Path { return yamlpos.Path{"tables", i, key} }
 	scope := scopes[t.Scope]
 	if scope != ScopeTenant {
-		for _, key := range []string{"column", "type"} {
+		for _, key := range []string{"column", "type", "hide_column"} {
 			if b.doc.Has(at(key)) {
 				b.doc.Errorf(append(at(key)[:2:2], yamlpos.Key(key)), "%s means nothing for scope %s: only a tenant table has a tenant column", key, scope)
 			}
@@ -74,7 +74,7 @@ func (b *builder) table(i int, t TableEntry) {
 	pattern, err := ParsePattern(t.Match)
 	// A rule in error is kept too, so that positions in Tables are those of the file.
 	defer func() {
-		b.policy.Tables = append(b.policy.Tables, TableRule{Match: pattern, Scope: scope, Column: t.Column, Type: columnTypes[t.Type]})
+		b.policy.Tables = append(b.policy.Tables, TableRule{Match: pattern, Scope: scope, Column: t.Column, Type: columnTypes[t.Type], HideColumn: t.HideColumn})
 	}()
 	if err != nil {
 		b.doc.Errorf(at("match"), "%q: %v", t.Match, err)

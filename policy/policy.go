@@ -107,6 +107,8 @@ type TableRule struct {
 	Scope  Scope
 	Column string     // tenant column; empty: the policy's default
 	Type   ColumnType // TypeAny: the policy's default
+	// HideColumn keeps the tenant column from applications that were written for one tenant.
+	HideColumn bool
 }
 
 // FunctionRule vouches for one function of the user's, all overloads or one.
