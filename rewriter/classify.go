@@ -22,6 +22,8 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_DeleteStmt:
 		p.delete(v.DeleteStmt, nil, nil)
 		return Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
+	case *pg.Node_ExplainStmt:
+		return p.explain(v.ExplainStmt)
 	case *pg.Node_TransactionStmt:
 		return Statement{Kind: p.transaction(v.TransactionStmt)}
 	case *pg.Node_VariableSetStmt:

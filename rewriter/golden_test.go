@@ -71,7 +71,9 @@ func writeSnapshot(t testing.TB) {
 
 // TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
 //
-//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [notes]
+//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [notes]
+//
+// open gives the switches of the policy's key statements that are on.
 func TestGolden(t *testing.T) {
 	r := New(goldenBound(t), Options{})
 	cases := 0
@@ -92,6 +94,7 @@ func TestGolden(t *testing.T) {
 func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 	req := Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}}
 	notes := false
+	var opened policy.Statements
 	for _, a := range d.CmdArgs {
 		switch a.Key {
 		case "simple":
@@ -108,11 +111,24 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 				}
 				req.ParamTypes = append(req.ParamTypes, uint32(n))
 			}
+		case "open":
+			for _, v := range a.Vals {
+				on, ok := statementSwitches[v]
+				if !ok {
+					t.Fatalf("%s: unknown switch %s", d.Pos, v)
+				}
+				on(&opened)
+			}
 		case "notes":
 			notes = true
 		default:
 			t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
 		}
+	}
+	if opened != (policy.Statements{}) {
+		pol := *r.bound.Policy
+		pol.Statements = opened
+		r = New(policy.Bind(&pol, r.bound.Catalog), Options{})
 	}
 	plan, err := r.Plan(req)
 	if err != nil {
@@ -124,6 +140,12 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 		return out + "\n"
 	}
 	return describe(plan, notes)
+}
+
+var statementSwitches = map[string]func(*policy.Statements){
+	"explain_analyze": func(s *policy.Statements) { s.ExplainAnalyze = true },
+	"truncate":        func(s *policy.Statements) { s.Truncate = true },
+	"lock_table":      func(s *policy.Statements) { s.LockTable = true },
 }
 
 func describe(p *Plan, notes bool) string {

@@ -40,7 +40,7 @@ func TestGoldenPrepares(t *testing.T) {
 				return d.Expected
 			}
 			switch plan.Statements[0].Kind {
-			case KindSelect, KindInsert, KindUpdate, KindDelete:
+			case KindSelect, KindInsert, KindUpdate, KindDelete, KindExplain:
 			default:
 				return d.Expected
 			}

@@ -21,6 +21,7 @@ const (
 	KindRollbackTo      // ROLLBACK TO SAVEPOINT
 	KindSet             // SET, RESET, SET TRANSACTION
 	KindShow            //
+	KindExplain         //
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -60,7 +61,7 @@ type Plan struct {
 // Statement is one statement of a plan.
 type Statement struct {
 	Kind Kind
-	// Writes is set for INSERT, UPDATE, DELETE and for a SELECT with a data-modifying CTE.
+	// Writes is set for INSERT, UPDATE, DELETE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
 	Writes bool
 	// Returns is set when the statement can return rows.
 	Returns bool

@@ -28,6 +28,7 @@ const (
 	ruleViewDefinition    = "view-definition"     // a view whose definition cannot be rewritten
 	ruleSetting           = "setting"             // a setting that clients may not change or read
 	ruleSettingValue      = "setting-value"       // a value that a setting may not have
+	ruleExplain           = "explain"             // an option of EXPLAIN whose numbers tell of other tenants
 	ruleEvaluationOrder   = "evaluation-order"    // a condition that could see other rows and cannot be guarded
 	rulePrint             = "print"               // the statement cannot be printed without changing it
 	ruleSweep             = "sweep"               // the independent check refused the rewriter's own output

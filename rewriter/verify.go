@@ -190,6 +190,8 @@ func (s *sweeper) top(n *pg.Node) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_TransactionStmt:
 		s.transaction(x.TransactionStmt)
+	case *pg.Node_ExplainStmt:
+		s.explain(x.ExplainStmt)
 	case *pg.Node_VariableSetStmt:
 		s.variableSet(x.VariableSetStmt)
 	case *pg.Node_VariableShowStmt:

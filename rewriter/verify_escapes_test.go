@@ -248,7 +248,7 @@ var escapes = []struct{ sql, why string }{
 	// Statement kinds.
 	{"SELECT * INTO t FROM public.orders o WHERE o.tenant_id = $3", "SELECT INTO"},
 	{"CREATE TABLE t (a int)", "kind"}, {"DROP TABLE public.orders", "kind"}, {"TRUNCATE public.orders", "kind"}, {"COPY public.orders TO STDOUT", "kind"},
-	{"DO 'begin end'", "kind"}, {"CALL public.wipe()", "kind"}, {"EXPLAIN SELECT 1", "kind"}, {"PREPARE x AS SELECT 1", "kind"}, {"EXECUTE x", "kind"},
+	{"DO 'begin end'", "kind"}, {"CALL public.wipe()", "kind"}, {"PREPARE x AS SELECT 1", "kind"}, {"EXECUTE x", "kind"},
 	{"DECLARE c CURSOR FOR SELECT 1", "kind"}, {"LISTEN x", "kind"}, {"NOTIFY x", "kind"}, {"LOCK public.orders", "kind"}, {"VACUUM", "kind"},
 	{"DISCARD ALL", "kind"}, {"GRANT SELECT ON public.orders TO public", "kind"}, {"ALTER ROLE x SUPERUSER", "kind"}, {"REFRESH MATERIALIZED VIEW public.totals", "kind"},
 	{"MERGE INTO public.orders o USING public.customers c ON o.id = c.id WHEN MATCHED THEN DELETE", "kind"},
