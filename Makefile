@@ -10,12 +10,15 @@ FUZZTIME ?= 30s
 N        ?= 100000
 # Which packages race covers.
 RACE     ?= ./...
+# Which majors test-matrix runs on, and how many statements of the two-world test on each.
+MAJORS   ?= 13 14 16 17 18
+MATRIX_N ?= 3000
 TESTFLAGS ?=
 BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test race lint fuzz bench build isolation mutation setup
+.PHONY: demo test test-matrix race lint fuzz bench build isolation mutation setup
 
 # build: the program, bin/pgcordon
 build:
@@ -34,6 +37,10 @@ test: setup
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)" || status=1; \
 	exit $$status
+
+# test-matrix: the two-world, attack and golden tests on servers of the other majors, which npm fetches once
+test-matrix: setup
+	scripts/matrix "$(MATRIX_N)" "$(COUNTS)" $(MAJORS)
 
 # race: the tests under the race detector
 race: setup

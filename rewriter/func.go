@@ -50,6 +50,9 @@ func (p *pass) funcName(f *pg.FuncCall) (schema, name string, ok bool) {
 		name = parts[0]
 	case 2:
 		schema, name = parts[0], parts[1]
+		if schema == "pg_catalog" && name == "extract" && f.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX {
+			return schema, name, true // printed as EXTRACT, which Postgres 13 reads as date_part
+		}
 		if s := p.cat.Schemas[schema]; s == nil || s.Functions[name] == nil {
 			p.unknownFunction(f, schema+"."+name)
 			return "", "", false

@@ -10,7 +10,8 @@
 // Tests use throwawaytest.ForTest(t), which shares one server in a test binary; it lives in a package of its own so that
 // the pgcordon binary, which starts a throwaway server for `pgcordon demo`, does not link package testing.
 //
-// The server binaries are those in $PGCORDON_POSTGRES_BIN, else the newest supported major below /usr/lib/postgresql.
+// The server binaries are those in $PGCORDON_POSTGRES_BIN, else the newest supported major below /usr/lib/postgresql. scripts/servers
+// fetches servers of every major: PGCORDON_POSTGRES_BIN=$(go run ./scripts/servers -bin 14) go test ./rewriter
 // Postgres refuses to run as root, so root starts it as the user postgres, or nobody.
 //
 // Everybody on the machine may log in (trust authentication) and nothing is flushed to disk: keep nothing in it that matters.
