@@ -222,7 +222,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	fields := pgwire.Fields(body)
 	state := fields.Get(pgwire.FieldCode)
 	text := fields.AppendFiltered(r.scratch[:0], pgwire.MsgError, passed)
-	if p := e.clientPosition(fields.Get(pgwire.FieldPosition)); p > 0 {
+	if p := e.clientPosition(fields.Get(pgwire.FieldPosition), r.s.who.Tenant); p > 0 {
 		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
 	}
 	r.scratch = text

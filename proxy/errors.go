@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"pgcordon/policy"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/proxy/pool"
@@ -150,17 +151,17 @@ func noSuchStatement(name string) *failure {
 }
 
 // clientPosition turns the position of an error, which refers to the text that was sent, into the client's; 0 when it cannot.
-func (e *expectation) clientPosition(position string) int {
+func (e *expectation) clientPosition(position string, tenant policy.TenantID) int {
 	n, err := strconv.Atoi(position)
 	switch {
 	case err != nil || e == nil || e.mode != forward:
 		return 0
 	case e.kind == answerParse && e.statement != nil:
-		return e.statement.plan.ClientPosition(n)
+		return e.statement.plan.ClientPositionPrepared(n, tenant)
 	case e.kind == answerQuery && e.run != nil && e.run.plan != nil:
-		return e.run.plan.ClientPositionSpliced(n, e.run.who.Tenant)
+		return e.run.plan.ClientPositionSpliced(n, tenant)
 	case e.kind == answerExecute && e.run != nil && e.run.plan != nil:
-		return e.run.plan.ClientPosition(n)
+		return e.run.plan.ClientPositionPrepared(n, tenant)
 	}
 	return 0
 }

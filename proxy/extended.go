@@ -57,14 +57,15 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	}
 	st.prepaid, st.permit = true, permit
 	types := st.plan.ParamTypes
-	if len(st.plan.Tenants) > 0 {
-		types = append(make([]uint32, 0, st.plan.ClientParams+len(st.plan.Tenants)), types...)
+	if appended := st.plan.Appended(); len(appended) > 0 {
+		types = append(make([]uint32, 0, st.plan.ClientParams+len(appended)), types...)
 		types = append(types, make([]uint32, max(0, st.plan.ClientParams-len(types)))...)
-		for _, t := range st.plan.Tenants {
+		for _, t := range appended {
 			types = append(types, t.OID)
 		}
 	}
-	outcome, err := s.send(expectation{kind: answerParse, name: m.Name, statement: st}, pgwire.AppendParse(nil, m.Name, st.plan.SQL, types))
+	outcome, err := s.send(expectation{kind: answerParse, name: m.Name, statement: st},
+		pgwire.AppendParse(nil, m.Name, st.plan.Prepared(s.who.Tenant), types))
 	if err != nil || outcome == ignored {
 		return err
 	}
@@ -191,7 +192,7 @@ func (s *session) checkBind(b *pgwire.Bind, st *statement) *failure {
 	if err := b.CheckCounts(b.Statement, st.plan.ClientParams); err != nil {
 		return malformed(err)
 	}
-	if b.Params+len(st.plan.Tenants) > 65535 {
+	if b.Params+len(st.plan.Appended()) > 65535 {
 		return &failure{state: stateTooManyArguments, message: "too many parameters", early: true}
 	}
 	return nil
@@ -219,7 +220,7 @@ func (s *session) replan(st *statement) *failure {
 }
 
 func (s *session) tenantValues(plan *rewriter.Plan) []string {
-	values := make([]string, len(plan.Tenants))
+	values := make([]string, len(plan.Appended()))
 	for i := range values {
 		values[i] = s.who.Tenant.String()
 	}

@@ -35,7 +35,8 @@
 // # What a plan holds
 //
 // No tenant. The tenant's id arrives as an appended parameter of the extended protocol, or by Plan.Splice in the simple one. So
-// a plan is shared by all tenants, and a server's prepared statement can be.
+// a plan is shared by all tenants, and a server's prepared statement can be: but for statements that take no parameters, as COPY, whose
+// text is spliced in both protocols (Plan.Spliced).
 //
 // # Adding a rule
 //

@@ -33,6 +33,9 @@ type pass struct {
 	// globals counts the global relations that have been read so far.
 	globals int
 
+	// spliced is set by statements that can carry no parameters (Plan.Spliced).
+	spliced bool
+
 	clientParams int
 	// paramUses counts where each of the client's parameters stands in the output.
 	paramUses map[int32]int

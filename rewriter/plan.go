@@ -37,6 +37,9 @@ type Plan struct {
 	// Tenants are the parameters appended for the tenant, one for each distinct type, numbered from ClientParams+1 in order.
 	// Empty when no relation of scope tenant is touched.
 	Tenants []TenantParam
+	// Spliced is set when a statement can carry no parameters, as COPY: then the tenant is spliced into the text in both protocols, and a
+	// statement prepared from it belongs to one tenant.
+	Spliced bool
 	// splices are the byte ranges of the tenant parameters in SQL, ascending.
 	splices []splice
 	// origins tell where in the client's text stands what stands in SQL: byte offsets in SQL, positions in the client's text.

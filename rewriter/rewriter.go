@@ -145,7 +145,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 		plan.Statements = append(plan.Statements, p.statement(s.Stmt))
 		s.StmtLocation, s.StmtLen = 0, 0
 	}
-	plan.ClientParams = p.clientParams
+	plan.ClientParams, plan.Spliced = p.clientParams, p.spliced
 	plan.Tenants = p.number(p.clientParams)
 	if n := len(plan.Tenants); n > 0 && p.clientParams+n > maxParams {
 		p.deny("54023", ruleParameter, "too many parameters", "")

@@ -8,7 +8,7 @@ import (
 	"pgcordon/policy"
 )
 
-// Splice returns the plan's SQL for the simple protocol, in which there are no parameters: each tenant parameter is replaced by
+// Splice returns the plan's SQL for the simple protocol, and for statements that take no parameters in either: each tenant parameter is replaced by
 // the tenant's id as a string literal, which Postgres reads as the type of the column beside it.
 // It is the only place where a tenant's id becomes part of a text. It relies on standard_conforming_strings being on upstream,
 // where only the quote is special in a literal (Postgres manual, "String Constants").
@@ -27,6 +27,22 @@ func (p *Plan) Splice(t policy.TenantID) string {
 	}
 	b.WriteString(p.SQL[at:])
 	return b.String()
+}
+
+// Prepared returns the plan's SQL for Parse.
+func (p *Plan) Prepared(t policy.TenantID) string {
+	if p.Spliced {
+		return p.Splice(t)
+	}
+	return p.SQL
+}
+
+// Appended are the parameters that each Bind is to carry behind the client's.
+func (p *Plan) Appended() []TenantParam {
+	if p.Spliced {
+		return nil
+	}
+	return p.Tenants
 }
 
 func quote(t policy.TenantID) string { return "'" + strings.ReplaceAll(t.String(), "'", "''") + "'" }
@@ -55,6 +71,14 @@ func (p *Plan) ClientPositionSpliced(position int, t policy.TenantID) int {
 		longer += literal - (s.end - s.start)
 	}
 	return p.clientPosition(at - longer)
+}
+
+// ClientPositionPrepared is ClientPosition for a position in p.Prepared(t).
+func (p *Plan) ClientPositionPrepared(position int, t policy.TenantID) int {
+	if p.Spliced {
+		return p.ClientPositionSpliced(position, t)
+	}
+	return p.ClientPosition(position)
 }
 
 // clientPosition finds what stands at a byte offset of p.SQL. Of nodes that begin there the innermost counts, which was printed last:
