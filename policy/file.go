@@ -35,6 +35,7 @@ type FunctionEntry struct {
 type StatementsEntry struct {
 	ExplainAnalyze bool `yaml:"explain_analyze" default:"false" doc:"Allows EXPLAIN with ANALYZE, BUFFERS and costs. Their numbers tell of other tenants: rows removed by a filter, estimates made from everybody's values, blocks read. Off: EXPLAIN shows the plan without numbers."`
 	Truncate       bool `yaml:"truncate" default:"false" doc:"Allows TRUNCATE, which becomes the DELETE of all the tenant's own rows."`
+	Temporary      bool `yaml:"temporary_tables" default:"false" doc:"Allows temporary tables, made by CREATE TEMPORARY TABLE, CREATE TEMPORARY TABLE AS and SELECT INTO TEMPORARY. They belong to the session alone and are filled with the tenant's rows only."`
 	LockTable      bool `yaml:"lock_table" default:"false" doc:"Allows LOCK TABLE in the modes that make other tenants' statements wait (SHARE and stronger). The weaker modes need no right."`
 }
 
@@ -43,5 +44,6 @@ type RoleEntry struct {
 	Access      string          `yaml:"access" enum:"read_only,read_write" default:"read_write" doc:"read_only refuses every statement that writes."`
 	ActFor      []string        `yaml:"act_for" doc:"Tenants that a user of this role, having no tenant of its own, may act for. It chooses one at login by the startup option pgcordon.tenant."`
 	WriteGlobal bool            `yaml:"write_global" default:"false" doc:"Allows writing to tables of scope global."`
+	DDL         bool            `yaml:"ddl" default:"false" doc:"Allows changing the schema (CREATE, ALTER, DROP, COMMENT and the like), DO and CALL. These statements are not confined to a tenant: a role with this right is trusted with every tenant's rows. The catalog is read again before the role's next statement."`
 	Functions   []FunctionEntry `yaml:"functions" doc:"Functions that this role may call in addition."`
 }

@@ -124,7 +124,10 @@ func (b *builder) functions(path yamlpos.Path, entries []FunctionEntry, inherite
 
 func (b *builder) role(name string, e RoleEntry) {
 	at := func(steps ...any) yamlpos.Path { return append(yamlpos.Path{"roles", name}, steps...) }
-	role := &Role{Name: name, ReadOnly: e.Access == "read_only", WriteGlobal: e.WriteGlobal}
+	role := &Role{Name: name, ReadOnly: e.Access == "read_only", WriteGlobal: e.WriteGlobal, DDL: e.DDL}
+	if role.ReadOnly && role.DDL {
+		b.doc.Errorf(at("ddl"), "a read_only role cannot change the schema")
+	}
 	if role.ReadOnly && role.WriteGlobal {
 		b.doc.Errorf(at("write_global"), "the role is read_only: it cannot write global tables")
 	}

@@ -5,9 +5,10 @@ type Scope uint8
 
 // The scopes. The zero value is ScopeDenied: what the policy does not name is refused.
 const (
-	ScopeDenied Scope = iota // no access
-	ScopeTenant              // each row carries the tenant column
-	ScopeGlobal              // shared reference data, read-only to tenants unless a role may write it
+	ScopeDenied    Scope = iota // no access
+	ScopeTenant                 // each row carries the tenant column
+	ScopeGlobal                 // shared reference data, read-only to tenants unless a role may write it
+	ScopeTemporary              // a session's own temporary table; no rule gives this scope
 )
 
 // String returns the scope's name in policy.yaml.
@@ -19,6 +20,8 @@ func (s Scope) String() string {
 		return "tenant"
 	case ScopeGlobal:
 		return "global"
+	case ScopeTemporary:
+		return "temporary"
 	}
 	return "invalid"
 }
@@ -97,6 +100,8 @@ type Statements struct {
 	ExplainAnalyze bool
 	// Truncate opens TRUNCATE, as a DELETE of the tenant's rows.
 	Truncate bool
+	// Temporary opens temporary tables.
+	Temporary bool
 	// LockTable opens LOCK TABLE in modes that conflict with ordinary statements of other tenants.
 	LockTable bool
 }
@@ -127,6 +132,8 @@ type Role struct {
 	ReadOnly bool
 	// WriteGlobal lets the role write tables of scope global.
 	WriteGlobal bool
+	// DDL lets the role change the schema and run code (DO, CALL). Such a role is trusted: what it runs is not confined.
+	DDL bool
 	// ActFor names the tenants for which a user of this role, having no tenant of its own, may act.
 	// It chooses one at login, by the startup option pgcordon.tenant.
 	ActFor []TenantID

@@ -63,6 +63,11 @@ func cacheKey(r *Request) string {
 	for _, t := range r.ParamTypes {
 		b = binary.AppendUvarint(b, uint64(t))
 	}
+	if r.Temporary != nil {
+		b = appendText(b, r.Temporary.Key)
+	} else {
+		b = appendText(b, "")
+	}
 	return string(append(b, r.SQL...))
 }
 

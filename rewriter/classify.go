@@ -11,6 +11,10 @@ func (p *pass) statement(n *pg.Node) Statement {
 	p.writes = false
 	switch v := n.GetNode().(type) {
 	case *pg.Node_SelectStmt:
+		if v.SelectStmt.IntoClause != nil {
+			p.selectInto(n, v.SelectStmt)
+			return Statement{Kind: KindTemporary, Writes: true}
+		}
 		p.selectStmt(v.SelectStmt, nil, nil)
 		return Statement{Kind: KindSelect, Writes: p.writes, Returns: true}
 	case *pg.Node_InsertStmt:
@@ -31,6 +35,21 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_VariableShowStmt:
 		p.show(v.VariableShowStmt)
 		return Statement{Kind: KindShow, Returns: true}
+	case *pg.Node_CreateStmt:
+		p.createTable(v.CreateStmt)
+		return Statement{Kind: KindTemporary, Writes: true}
+	case *pg.Node_CreateTableAsStmt:
+		p.createTableAs(v.CreateTableAsStmt)
+		return Statement{Kind: KindTemporary, Writes: true}
+	case *pg.Node_DropStmt:
+		p.dropTable(n, v.DropStmt)
+		return Statement{Kind: KindTemporary, Writes: true}
+	case *pg.Node_IndexStmt:
+		p.createIndex(n, v.IndexStmt)
+		return Statement{Kind: KindTemporary, Writes: true}
+	case *pg.Node_VacuumStmt:
+		p.analyze(n, v.VacuumStmt)
+		return Statement{Kind: KindTemporary, Writes: true}
 	}
 	p.refuse(n)
 	return Statement{}

@@ -13,7 +13,7 @@ import (
 // It returns the relation's rule and item; nil when the statement was denied.
 func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 	p.writes = true
-	if p.role != nil && p.role.ReadOnly {
+	if p.role != nil && p.role.ReadOnly && p.temporary(rv) == nil {
 		p.denyAt(rv.Location, statePrivilege, ruleReadOnly, "the role is read-only", "")
 		return nil, nil
 	}
@@ -21,7 +21,7 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 	if rel == nil {
 		return nil, nil
 	}
-	t := p.bound.Table(rel.OID)
+	t := p.table(rel)
 	if t == nil || t.Scope == policy.ScopeDenied {
 		p.denyRelation(rv, rel, t)
 		return nil, nil
@@ -54,6 +54,9 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 		p.note(t, it.name, nil, "global: the role may write it")
 	case policy.ScopeTenant:
 		it.table = t
+	case policy.ScopeTemporary:
+		it.global = true
+		p.note(t, it.name, nil, "temporary: the session's own")
 	default:
 		p.denyRelation(rv, rel, t)
 		return nil, nil

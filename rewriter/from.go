@@ -66,7 +66,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 	if rel == nil {
 		return n
 	}
-	t := p.bound.Table(rel.OID)
+	t := p.table(rel)
 	if t == nil || t.Scope == policy.ScopeDenied {
 		p.denyRelation(rv, rel, t)
 		return n
@@ -101,6 +101,10 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		return n
 	case policy.ScopeTenant:
 		return p.constrain(rv, n, t, it, sc, out)
+	case policy.ScopeTemporary:
+		it.global = true
+		p.note(t, it.name, nil, "temporary: the session's own")
+		return n
 	default:
 		p.denyRelation(rv, rel, t)
 		return n

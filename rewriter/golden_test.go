@@ -71,7 +71,7 @@ func writeSnapshot(t testing.TB) {
 
 // TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
 //
-//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [notes]
+//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)] [notes]
 //
 // open gives the switches of the policy's key statements that are on.
 func TestGolden(t *testing.T) {
@@ -119,6 +119,8 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 				}
 				on(&opened)
 			}
+		case "temp":
+			req.Temporary = temporaryTables(t, a.Vals)
 		case "notes":
 			notes = true
 		default:
@@ -143,9 +145,10 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 }
 
 var statementSwitches = map[string]func(*policy.Statements){
-	"explain_analyze": func(s *policy.Statements) { s.ExplainAnalyze = true },
-	"truncate":        func(s *policy.Statements) { s.Truncate = true },
-	"lock_table":      func(s *policy.Statements) { s.LockTable = true },
+	"explain_analyze":  func(s *policy.Statements) { s.ExplainAnalyze = true },
+	"truncate":         func(s *policy.Statements) { s.Truncate = true },
+	"temporary_tables": func(s *policy.Statements) { s.Temporary = true },
+	"lock_table":       func(s *policy.Statements) { s.LockTable = true },
 }
 
 func describe(p *Plan, notes bool) string {
@@ -171,4 +174,22 @@ func describe(p *Plan, notes bool) string {
 		}
 	}
 	return b.String()
+}
+
+func temporaryTables(t *testing.T, columns []string) *catalog.Temporary {
+	tables := &catalog.Temporary{Relations: map[string]*catalog.Relation{}, Key: strings.Join(columns, ",")}
+	for _, c := range columns {
+		parts := strings.Split(c, ":")
+		oid, err := strconv.Atoi(parts[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := tables.Relations[parts[0]]
+		if r == nil {
+			r = &catalog.Relation{Schema: catalog.TemporarySchema, Name: parts[0], Kind: catalog.Table}
+			tables.Relations[r.Name] = r
+		}
+		r.Columns = append(r.Columns, catalog.Column{Name: parts[1], TypeOID: uint32(oid)})
+	}
+	return tables
 }

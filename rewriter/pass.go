@@ -23,6 +23,10 @@ type pass struct {
 	req   Request
 	path  []string // the search_path names are looked up in: the session's, or none inside a view
 	depth int
+	// written are the statements that are printed as the client wrote them (ddl.go).
+	written map[*pg.RawStmt]string
+	// ownTables are the session's temporary tables as this text has changed them so far; nil while it has not.
+	ownTables map[string]*catalog.Relation
 	// inView counts the views being expanded: their text has no positions in the client's.
 	inView int
 	writes bool

@@ -22,6 +22,8 @@ const (
 	KindSet             // SET, RESET, SET TRANSACTION
 	KindShow            //
 	KindExplain         //
+	KindTemporary       // makes, changes or drops temporary tables
+	KindDDL             // changes the schema, or runs code that may: the catalog has to be read again
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,

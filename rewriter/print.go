@@ -19,12 +19,16 @@ type printed struct {
 type origin struct{ out, in int32 }
 
 // printTree writes a tree as SQL on one line; statements are separated by "; ". Parsing the text gives the tree again, but for
-// locations. The error names a node that the printer does not know, or a tree that no text has.
-func printTree(tree *pg.ParseResult, tenants []TenantParam) (printed, error) {
+// locations. A statement in written stands as it was written. The error names a node that the printer does not know, or a tree that no text has.
+func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawStmt]string) (printed, error) {
 	p := printer{buf: make([]byte, 0, 512), tenants: tenants}
 	for i, s := range tree.Stmts {
 		if i > 0 {
 			p.str("; ")
+		}
+		if text, ok := written[s]; ok {
+			p.str(text)
+			continue
 		}
 		p.statement(s.Stmt)
 	}

@@ -44,6 +44,14 @@ func (p *printer) utility(n *pg.Node) {
 		}
 	case *pg.Node_CreateTableAsStmt:
 		p.createTableAsStmt(v.CreateTableAsStmt)
+	case *pg.Node_CreateStmt:
+		p.createStmt(v.CreateStmt)
+	case *pg.Node_DropStmt:
+		p.dropStmt(v.DropStmt)
+	case *pg.Node_IndexStmt:
+		p.indexStmt(v.IndexStmt)
+	case *pg.Node_VacuumStmt:
+		p.vacuumStmt(v.VacuumStmt)
 	case *pg.Node_DiscardStmt:
 		p.str("DISCARD ")
 		word(p, discards, v.DiscardStmt.Target)

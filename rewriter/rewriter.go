@@ -11,6 +11,7 @@ import (
 	"github.com/pganalyze/pg_query_go/v5/parser"
 
 	"pgcordon/policy"
+	"pgcordon/policy/catalog"
 )
 
 // Protocol says how a text reaches the server.
@@ -32,6 +33,8 @@ type Request struct {
 	SearchPath []string
 	// ParamTypes are the type oids declared in Parse; 0 leaves one open.
 	ParamTypes []uint32
+	// Temporary are the session's temporary tables; nil for none.
+	Temporary *catalog.Temporary
 }
 
 // Options bound what the rewriter spends.
@@ -142,7 +145,12 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 		p.deny(stateSyntax, ruleMultiple, "cannot insert multiple commands into a prepared statement", "")
 	}
 	for _, s := range tree.Stmts {
-		plan.Statements = append(plan.Statements, p.statement(s.Stmt))
+		if p.schemaChange(s.Stmt) {
+			p.asWritten(s)
+			plan.Statements = append(plan.Statements, Statement{Kind: KindDDL, Writes: true})
+		} else {
+			plan.Statements = append(plan.Statements, p.statement(s.Stmt))
+		}
 		s.StmtLocation, s.StmtLen = 0, 0
 	}
 	plan.ClientParams, plan.Spliced = p.clientParams, p.spliced
@@ -157,7 +165,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 
 // print turns the tree into the text that goes upstream, and has the sweep prove that text.
 func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
-	out, err := printTree(tree, plan.Tenants)
+	out, err := printTree(tree, plan.Tenants, p.written)
 	if err != nil {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
 	}
@@ -168,7 +176,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			tenants[int32(t.Number)] = t.Type
 		}
 		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
-			clientParams: plan.ClientParams}
+			clientParams: plan.ClientParams, temporary: p.req.Temporary}
 		if err := sweep(plan.SQL, tree, in); err != nil {
 			return r.sweepDenial(err)
 		}

@@ -30,6 +30,7 @@ const (
 	ruleSettingValue      = "setting-value"       // a value that a setting may not have
 	ruleExplain           = "explain"             // an option of EXPLAIN whose numbers tell of other tenants
 	ruleEvaluationOrder   = "evaluation-order"    // a condition that could see other rows and cannot be guarded
+	ruleTemporary         = "temporary-table"     // temporary tables, or a kind of them, are not allowed
 	rulePrint             = "print"               // the statement cannot be printed without changing it
 	ruleSweep             = "sweep"               // the independent check refused the rewriter's own output
 	ruleInternal          = "internal"            // a fault of the rewriter's own

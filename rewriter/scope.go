@@ -114,7 +114,11 @@ func systemColumn(name string) bool {
 	return false
 }
 
+// relationColumns are a relation's columns; nil when they cannot be told, as of a temporary table that the same text has just made.
 func relationColumns(r *catalog.Relation) []column {
+	if r.Columns == nil {
+		return nil
+	}
 	cols := make([]column, len(r.Columns))
 	for i, c := range r.Columns {
 		cols[i] = column{name: c.Name, typ: c.TypeOID}
@@ -145,6 +149,9 @@ func (p *pass) relation(rv *pg.RangeVar) *catalog.Relation {
 	if rv.Catalogname != "" && rv.Catalogname != p.cat.Database {
 		p.denyAt(rv.Location, stateFeature, ruleRelationUnknown, "cross-database references are not implemented", "")
 		return nil
+	}
+	if t := p.temporary(rv); t != nil {
+		return t
 	}
 	if rv.Schemaname != "" {
 		s := p.cat.Schemas[rv.Schemaname]

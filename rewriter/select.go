@@ -17,7 +17,7 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 	}
 	defer func() { p.depth-- }()
 	if s.IntoClause != nil {
-		p.deny(stateFeature, ruleStatementKind, "SELECT INTO is not supported", "")
+		p.deny(stateSyntax, ruleStatementKind, "SELECT ... INTO is not allowed here", "")
 		return nil
 	}
 	ctes = p.with(s.WithClause, ctes, parent)

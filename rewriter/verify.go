@@ -3,6 +3,7 @@ package rewriter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -26,6 +27,8 @@ type sweepInput struct {
 	// tenants are the parameters that carry the tenant, by number.
 	tenants      map[int32]policy.ColumnType
 	clientParams int
+	// temporary are the session's temporary tables; nil for none.
+	temporary *catalog.Temporary
 }
 
 // errNotEqual tells that the printed text does not parse into the intended tree: a fault of the printer, not of the rewriter.
@@ -131,7 +134,9 @@ func isPosition(f protoreflect.FieldDescriptor) bool {
 type sweeper struct {
 	in      sweepInput
 	catalog *catalogIndex
-	err     error
+	// made are the temporary tables that the text itself has made so far.
+	made map[string]*catalog.Relation
+	err  error
 }
 
 func (s *sweeper) fail(format string, args ...any) {
@@ -187,6 +192,9 @@ func (sc *sweepScope) find(schema, relation string) *fromName {
 
 // top checks one statement as the client's kind of it allows.
 func (s *sweeper) top(n *pg.Node) {
+	if s.schemaChange(n) {
+		return
+	}
 	switch x := n.GetNode().(type) {
 	case *pg.Node_TransactionStmt:
 		s.transaction(x.TransactionStmt)
@@ -198,9 +206,29 @@ func (s *sweeper) top(n *pg.Node) {
 		if !shownSettings[x.VariableShowStmt.Name] && !changedSettings[x.VariableShowStmt.Name] {
 			s.fail("SHOW %s", x.VariableShowStmt.Name)
 		}
+	case *pg.Node_CreateStmt:
+		s.createTable(x.CreateStmt)
+	case *pg.Node_CreateTableAsStmt:
+		s.createTableAs(x.CreateTableAsStmt)
+	case *pg.Node_DropStmt:
+		s.dropTable(x.DropStmt)
+	case *pg.Node_IndexStmt:
+		s.createIndex(x.IndexStmt)
+	case *pg.Node_VacuumStmt:
+		s.analyze(x.VacuumStmt)
 	default:
 		s.statement(n, sweepEnv{})
 	}
+}
+
+// only fails when a message has a field set that the caller has not named: what it does not know.
+func (s *sweeper) only(m protoreflect.Message, known ...protoreflect.Name) {
+	m.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if !slices.Contains(known, f.Name()) {
+			s.fail("%s with %s", m.Descriptor().Name(), f.Name())
+		}
+		return s.err == nil
+	})
 }
 
 // statement checks a query, at the top or in a CTE.

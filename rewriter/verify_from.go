@@ -135,7 +135,7 @@ func (s *sweeper) fromTable(r *pg.RangeVar, e sweepEnv) []openTable {
 	n := refName(r, table)
 	s.addName(e, n)
 	switch table.Scope {
-	case policy.ScopeGlobal:
+	case policy.ScopeGlobal, policy.ScopeTemporary:
 		return nil
 	case policy.ScopeTenant:
 		if len(r.Alias.GetColnames()) > 0 {
@@ -172,6 +172,9 @@ func (s *sweeper) table(r *pg.RangeVar) *policy.BoundTable {
 	if r.Relpersistence != "p" {
 		s.fail("relation %q of persistence %q", r.Relname, r.Relpersistence)
 		return nil
+	}
+	if r.Schemaname == catalog.TemporarySchema {
+		return s.temporaryTable(r)
 	}
 	relation := (*catalog.Relation)(nil)
 	if schema := s.in.bound.Catalog.Schemas[r.Schemaname]; schema != nil {
