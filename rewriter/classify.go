@@ -9,6 +9,9 @@ import (
 // statement rewrites one statement and says what kind it is. The switch is closed: what it does not name is refused by its kind.
 func (p *pass) statement(n *pg.Node) Statement {
 	p.writes = false
+	if p.hides {
+		p.mentions = mentioned(n)
+	}
 	switch v := n.GetNode().(type) {
 	case *pg.Node_SelectStmt:
 		if v.SelectStmt.IntoClause != nil {

@@ -20,6 +20,10 @@ func (p *pass) inferTenant(inf *pg.InferClause, t *policy.BoundTable) {
 		switch c := e.GetExpr().GetColumnRef(); {
 		case e.GetName() != "":
 			spec.columns[e.GetName()] = true
+			if p.hidesColumn(t) && e.GetName() == t.HiddenColumn() {
+				p.deny(stateUndefinedColumn, ruleHiddenColumn, `column "`+e.GetName()+`" does not exist`, "")
+				return
+			}
 		case c != nil: // (email) in parentheses of its own
 			spec.columns[c.Fields[len(c.Fields)-1].GetString_().GetSval()] = true
 		default:

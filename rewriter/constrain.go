@@ -77,15 +77,19 @@ func castName(t policy.ColumnType) string {
 }
 
 // sub wraps a relation into `(SELECT * FROM rel WHERE rel.column = $n) AS alias`, for places where a predicate
-// beside the relation would not filter it.
+// beside the relation would not filter it, or a hidden column would show.
 func (p *pass) sub(rv *pg.RangeVar, t *policy.BoundTable) (*pg.Node, *pg.SelectStmt) {
 	alias := rv.Alias
 	if alias == nil {
 		alias = &pg.Alias{Aliasname: rv.Relname}
 	}
 	inner := &pg.RangeVar{Schemaname: rv.Schemaname, Relname: rv.Relname, Inh: rv.Inh, Relpersistence: rv.Relpersistence}
+	columns := []*pg.Node{resTarget("", columnRef([]*pg.Node{{Node: &pg.Node_AStar{AStar: &pg.A_Star{}}}}))}
+	if t.Hidden {
+		columns = (&item{ref: []string{rv.Schemaname, rv.Relname}, columns: p.visible(t)}).listed(-1)
+	}
 	sel := &pg.SelectStmt{
-		TargetList:  []*pg.Node{resTarget("", columnRef([]*pg.Node{{Node: &pg.Node_AStar{AStar: &pg.A_Star{}}}}))},
+		TargetList:  columns,
 		FromClause:  []*pg.Node{{Node: &pg.Node_RangeVar{RangeVar: inner}}},
 		WhereClause: p.predicate([]string{rv.Schemaname, rv.Relname}, t),
 		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT,

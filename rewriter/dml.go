@@ -39,7 +39,10 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 		return nil, nil
 	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
-	it := &item{name: rel.Name, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel)}
+	it := &item{name: rel.Name, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t)}
+	if p.hidesColumn(t) {
+		it.hidden = t.HiddenColumn()
+	}
 	if rv.Alias != nil {
 		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
 	}
@@ -72,10 +75,12 @@ func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 		return nil
 	}
 	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
+	sc.wrapHidden = p.hides && starNeedsWrap(s.ReturningList, s.FromClause)
 	where := p.targetSink(t, it)
 	p.from(s.FromClause, sc, where)
 	p.assignments(s.TargetList, t, sc)
 	p.expr(s.WhereClause, sc)
+	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
 		return nil
@@ -92,9 +97,11 @@ func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) []column {
 		return nil
 	}
 	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
+	sc.wrapHidden = p.hides && starNeedsWrap(s.ReturningList, s.UsingClause)
 	where := p.targetSink(t, it)
 	p.from(s.UsingClause, sc, where)
 	p.expr(s.WhereClause, sc)
+	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
 		return nil
@@ -125,6 +132,9 @@ func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
 			return
 		}
 		p.indirection(r.Indirection, sc)
+		if p.denyHidden(t, r.Name, r.Location) {
+			return
+		}
 		isTenant := t.Scope == policy.ScopeTenant && r.Name == t.Column
 		if m := r.Val.GetMultiAssignRef(); m != nil {
 			if isTenant {

@@ -29,7 +29,10 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	switch v := n.Node.(type) {
 	case *pg.Node_AConst:
 	case *pg.Node_ColumnRef:
-		p.columnRef(v.ColumnRef, sc)
+		sc.withinSub(v.ColumnRef)
+		if !p.hiddenReference(n, v.ColumnRef, sc) {
+			p.columnRef(v.ColumnRef, sc)
+		}
 	case *pg.Node_ParamRef:
 		p.paramRef(v.ParamRef)
 	case *pg.Node_AExpr:
@@ -67,6 +70,10 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_AArrayExpr:
 		p.exprs(v.AArrayExpr.Elements, sc)
 	case *pg.Node_AIndirection:
+		if p.fieldOfTarget(n, v.AIndirection, sc) {
+			p.expr(n, sc)
+			return
+		}
 		p.expr(v.AIndirection.Arg, sc)
 		p.indirection(v.AIndirection.Indirection, sc)
 	case *pg.Node_RowExpr:

@@ -75,7 +75,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		return n
 	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
-	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel), nullable: nullable}
+	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t), nullable: nullable}
 	if rv.Alias != nil {
 		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
 		it.columns = renamed(it.columns, rv.Alias.Colnames)
@@ -86,7 +86,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 	case catalog.View:
 		p.note(t, it.name, nil, "expanded from its definition")
 		before := p.globals
-		n := p.view(rv, rel, it)
+		n := p.view(rv, t, it)
 		it.shared = p.globals > before
 		return n
 	default:
@@ -120,6 +120,11 @@ func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *
 		return p.wrap(rv, t, it, "sub-select: grouping sets over the tenant column")
 	case out == wrapped:
 		return p.wrap(rv, t, it, "sub-select: no condition within reach filters it")
+	case p.mustWrap(t, it, sc):
+		return p.wrap(rv, t, it, "sub-select: it hides the tenant column")
+	}
+	if p.hidesColumn(t) {
+		it.hidden = t.HiddenColumn()
 	}
 	it.table = t
 	if !omitted(out.place) {
@@ -142,10 +147,10 @@ func (p *pass) add(sc *scope, it *item) {
 
 func (p *pass) wrap(rv *pg.RangeVar, t *policy.BoundTable, it *item, place string) *pg.Node {
 	n, sel := p.sub(rv, t)
-	it.ref, it.schema = []string{it.name}, ""
+	it.ref, it.schema, it.within = []string{it.name}, "", it.schema
 	it.barrier = func() { addBarrier(sel) }
 	if rv.Alias == nil || len(rv.Alias.Colnames) == 0 {
-		it.wrapped = t.Relation
+		it.wrapped = t
 	}
 	p.note(t, it.name, []string{rv.Schemaname, rv.Relname}, place)
 	return n

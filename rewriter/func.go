@@ -324,6 +324,9 @@ func (p *pass) typeProblem(t *catalog.Type) string {
 		if rel := p.cat.ByOID[t.Relation]; rel != nil && rel.Kind != catalog.CompositeType && !p.open(rel) {
 			return "It is the row type of a relation that the policy does not open."
 		}
+		if table := p.bound.Table(t.Relation); table != nil && table.Hidden {
+			return "It is the row type of a relation whose tenant column is hidden."
+		}
 	}
 	if t.Element != 0 {
 		if e := p.cat.TypeByOID[t.Element]; e != nil && e.Schema != "pg_catalog" {

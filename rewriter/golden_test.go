@@ -17,15 +17,19 @@ import (
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
-var updateSnapshot = flag.Bool("snapshot", false, "load testdata/schema.sql into a real Postgres and write testdata/snapshot.json.gz")
+var updateSnapshot = flag.Bool("snapshot", false, "load testdata/schema.sql into a real Postgres and write testdata/snapshot.json.gz, there and below")
 
 // goldenBound binds testdata/policy.yaml to the checked-in snapshot of testdata/schema.sql.
-func goldenBound(t testing.TB) *policy.Bound {
+func goldenBound(t testing.TB) *policy.Bound { return boundIn(t, "testdata") }
+
+// boundIn binds the policy.yaml of a directory to the checked-in snapshot of its schema.sql.
+func boundIn(t testing.TB, dir string) *policy.Bound {
 	t.Helper()
-	if *updateSnapshot {
-		writeSnapshot(t)
+	if *updateSnapshot && !written[dir] {
+		writeSnapshot(t, dir)
+		written[dir] = true
 	}
-	f, err := os.Open("testdata/snapshot.json.gz")
+	f, err := os.Open(dir + "/snapshot.json.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,16 +38,18 @@ func goldenBound(t testing.TB) *policy.Bound {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pol, err := policy.LoadFile("testdata/policy.yaml")
+	pol, err := policy.LoadFile(dir + "/policy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return policy.Bind(pol, snap)
 }
 
-func writeSnapshot(t testing.TB) {
-	*updateSnapshot = false
-	schema, err := os.ReadFile("testdata/schema.sql")
+// written are the directories whose snapshots this run has made.
+var written = map[string]bool{}
+
+func writeSnapshot(t testing.TB, dir string) {
+	schema, err := os.ReadFile(dir + "/schema.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +65,7 @@ func writeSnapshot(t testing.TB) {
 		t.Fatal(err)
 	}
 	snap.Database = "shop"
-	f, err := os.Create("testdata/snapshot.json.gz")
+	f, err := os.Create(dir + "/snapshot.json.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

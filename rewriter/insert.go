@@ -37,6 +37,7 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 		p.fillTenant(s, sel, width, t)
 	}
 	p.onConflict(s.OnConflictClause, t, it, sc)
+	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
 		return nil
@@ -88,16 +89,21 @@ func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *po
 		}}}
 		return
 	}
-	if len(s.Cols) == 0 {
+	named := len(s.Cols) > 0
+	if !named {
 		if width < 0 {
 			p.deny(stateFeature, ruleInsertColumns, "how many columns this INSERT gives cannot be told", "Name the columns after the table.")
 			return
 		}
-		if width > len(t.Relation.Columns) {
+		columns := t.Relation.Columns
+		if p.hidesColumn(t) {
+			columns = t.VisibleColumns()
+		}
+		if width > len(columns) {
 			p.deny(stateSyntax, ruleInsertColumns, "INSERT has more expressions than target columns", "")
 			return
 		}
-		for _, c := range t.Relation.Columns[:width] {
+		for _, c := range columns[:width] {
 			s.Cols = append(s.Cols, resTarget(c.Name, nil))
 		}
 	} else if width > len(s.Cols) {
@@ -111,6 +117,9 @@ func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *po
 	for i, c := range s.Cols {
 		if c.GetResTarget().GetName() != t.Column {
 			continue
+		}
+		if named && p.denyHidden(t, t.Column, c.GetResTarget().GetLocation()) {
+			return
 		}
 		if at >= 0 {
 			p.deny("42701", ruleInsertColumns, `column "`+t.Column+`" specified more than once`, "")
@@ -216,7 +225,7 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 	switch c.Action {
 	case pg.OnConflictAction_ONCONFLICT_NOTHING:
 	case pg.OnConflictAction_ONCONFLICT_UPDATE:
-		excluded := &item{name: "excluded", columns: it.columns, global: true}
+		excluded := &item{name: "excluded", columns: it.columns, hidden: it.hidden, global: true}
 		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: append(sc.items[:len(sc.items):len(sc.items)], excluded)}
 		p.assignments(c.TargetList, t, inner)
 		p.expr(c.WhereClause, inner)

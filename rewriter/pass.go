@@ -34,6 +34,9 @@ type pass struct {
 	genericPlan bool
 	// tainted are the types that a client must not get hold of (taint.go).
 	tainted map[uint32]bool
+	// hides is set when the policy hides tenant columns; mentions are then those of the statement at hand (hide.go).
+	hides    bool
+	mentions *mentions
 	// globals counts the global relations that have been read so far.
 	globals int
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -54,6 +55,8 @@ type Rewriter struct {
 	cache *cache
 	// tainted are the types whose casts call user functions that the policy does not vouch for (taint.go).
 	tainted map[uint32]bool
+	// hides is set when the policy hides tenant columns (hide.go).
+	hides bool
 }
 
 // New returns a rewriter for one bound policy. A new policy or snapshot needs a new rewriter.
@@ -69,7 +72,8 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 	}
 	builtins() // read now, not in the first statement's time
 	indexCatalog(bound.Catalog)
-	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound)}
+	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound),
+		hides: slices.ContainsFunc(bound.Policy.Tables, func(t policy.TableRule) bool { return t.HideColumn })}
 }
 
 // Bound returns the policy that the rewriter applies.
@@ -113,7 +117,7 @@ func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
 		return nil, syntaxDenial(err, req.SQL, r.bound.Catalog.ServerVersion)
 	}
 	p := &pass{bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
-		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, clientParams: len(req.ParamTypes)}
+		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, hides: r.hides, clientParams: len(req.ParamTypes)}
 	if req.Role != "" {
 		if p.role = r.bound.Policy.Roles[req.Role]; p.role == nil {
 			p.deny(statePrivilege, ruleReadOnly, "the role "+req.Role+" is not in the policy", "")

@@ -29,6 +29,7 @@ const (
 	ruleSetting           = "setting"             // a setting that clients may not change or read
 	ruleSettingValue      = "setting-value"       // a value that a setting may not have
 	ruleExplain           = "explain"             // an option of EXPLAIN whose numbers tell of other tenants
+	ruleHiddenColumn      = "hidden-column"       // the tenant column, which does not exist for the client
 	ruleEvaluationOrder   = "evaluation-order"    // a condition that could see other rows and cannot be guarded
 	ruleTemporary         = "temporary-table"     // temporary tables, or a kind of them, are not allowed
 	rulePrint             = "print"               // the statement cannot be printed without changing it

@@ -21,6 +21,7 @@ type item struct {
 	name   string   // alias, or the relation's name
 	ref    []string // how a column reference in the output names it: [alias] or [schema, relation]
 	schema string   // of an unaliased relation, for references as schema.relation.column
+	within string   // that schema of a relation without an alias that a sub-select stands for
 	// table is set for a relation of scope tenant whose predicate stands beside it.
 	table *policy.BoundTable
 	// columns are the item's; nil when they cannot be told.
@@ -34,7 +35,9 @@ type item struct {
 	// barrier makes the planner evaluate the item before any condition of the level above; nil for a relation.
 	barrier func()
 	// wrapped is the relation inside a sub-select put around it, whose primary key Postgres no longer sees.
-	wrapped *catalog.Relation
+	wrapped *policy.BoundTable
+	// hidden is the column of the item that Postgres sees and the client must not; empty for none.
+	hidden string
 	// merged is set when a join has taken the item's columns up into its own (USING, NATURAL): `*` no longer lists them in order.
 	merged bool
 }
@@ -57,6 +60,8 @@ type scope struct {
 	base int
 	// grouped are the names of the columns that grouping sets make NULL in some rows.
 	grouped map[string]bool
+	// wrapHidden is set when tables with hidden columns need sub-selects around them (hide.go).
+	wrapHidden bool
 }
 
 // cteEnv is a linked list of the common table expressions in reach, innermost first.
@@ -86,6 +91,25 @@ func (s *scope) find(schema, name string) *item {
 		}
 	}
 	return nil
+}
+
+// withinSub takes the schema off a reference to a relation that a sub-select of its name stands for.
+func (s *scope) withinSub(c *pg.ColumnRef) {
+	if len(c.Fields) != 3 {
+		return
+	}
+	schema, name := c.Fields[0].GetString_().GetSval(), c.Fields[1].GetString_().GetSval()
+	for ; s != nil; s = s.parent {
+		for _, it := range s.items {
+			if it.name != name {
+				continue
+			}
+			if it.within == schema && it.schema == "" {
+				c.Fields = c.Fields[1:]
+			}
+			return
+		}
+	}
 }
 
 // owners returns the items that an unqualified column name may belong to: of the innermost level that has a candidate,

@@ -2,6 +2,7 @@ package rewriter
 
 import (
 	"fmt"
+	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 )
@@ -49,6 +50,7 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	where := &sink{place: "WHERE"}
 	sc.grouped = groupingSetColumns(s.GroupClause)
+	sc.wrapHidden = p.hides && starNeedsWrap(s.TargetList, s.FromClause)
 	p.from(s.FromClause, sc, where)
 	if sc.grouped != nil {
 		// Servers before 18 take a column that is compared with a constant for that constant, also where grouping sets make it NULL.
@@ -59,6 +61,7 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 		}
 	}
 	p.expr(s.WhereClause, sc)
+	s.TargetList = p.expandStars(s.TargetList, sc)
 	p.exprs(targets(s.TargetList), sc)
 	for _, d := range s.DistinctClause {
 		if d.GetNode() != nil { // a plain DISTINCT is one empty node
@@ -390,7 +393,7 @@ func (p *pass) valuesColumns(rows []*pg.Node, sc *scope) []column {
 func (p *pass) groupByKey(group []*pg.Node, sc *scope) []*pg.Node {
 	out := group
 	for _, it := range sc.items {
-		if it.wrapped == nil || len(it.wrapped.PrimaryKey) == 0 || it.merged && len(it.columns) == 0 {
+		if it.wrapped == nil && it.hidden == "" || it.merged && len(it.columns) == 0 {
 			continue
 		}
 		grouped := map[string]bool{}
@@ -406,10 +409,21 @@ func (p *pass) groupByKey(group []*pg.Node, sc *scope) []*pg.Node {
 				grouped[c.Fields[len(c.Fields)-1].GetString_().GetSval()] = true
 			}
 		}
-		if !containsAll(grouped, it.wrapped.PrimaryKey) {
+		if it.hidden != "" {
+			if c := p.groupByHiddenKey(it, grouped); c != nil {
+				out = append(out, c)
+			}
 			continue
 		}
-		for _, c := range it.wrapped.Columns {
+		visible, key := it.wrapped.Relation.Columns, it.wrapped.Relation.PrimaryKey
+		if p.hidesColumn(it.wrapped) {
+			visible = it.wrapped.VisibleColumns()
+			key = slices.DeleteFunc(slices.Clone(key), func(c string) bool { return c == it.wrapped.HiddenColumn() })
+		}
+		if len(key) == 0 || !containsAll(grouped, key) {
+			continue
+		}
+		for _, c := range visible {
 			if !grouped[c.Name] && groupable(c.TypeOID) {
 				out = append(out, columnRef([]*pg.Node{pg.MakeStrNode(it.name), pg.MakeStrNode(c.Name)}))
 			}

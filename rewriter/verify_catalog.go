@@ -168,6 +168,9 @@ func (s *sweeper) typeAllowed(t *catalog.Type, depth int) bool {
 		return of(t.Base)
 	case 'c':
 		table := s.in.bound.Table(t.Relation)
+		if table != nil && table.Hidden {
+			return false
+		}
 		return table == nil || table.Relation.Kind == catalog.CompositeType || table.Scope != policy.ScopeDenied
 	}
 	return false

@@ -140,6 +140,7 @@ func (s *sweeper) columnRef(c *pg.ColumnRef, e sweepEnv) {
 		s.fail("column reference is not made of names")
 		return
 	}
+	s.shows(c, e, names, last.GetAStar() != nil)
 	if last.GetAStar() != nil || len(names) < 2 {
 		return
 	}

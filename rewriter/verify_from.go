@@ -230,6 +230,9 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 	default:
 		s.fail("join of type %v", j.Jointype)
 	}
+	if j.Alias != nil || j.IsNatural {
+		s.nothingHidden(e.names.names[start:], "a join whose columns are taken together")
+	}
 	if j.Alias != nil { // hides the names within
 		todo = append(todo, above...)
 		above = nil

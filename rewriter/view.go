@@ -4,7 +4,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"pgcordon/policy/catalog"
+	"pgcordon/policy"
 )
 
 // maxViewDepth bounds views over views.
@@ -12,7 +12,8 @@ const maxViewDepth = 32
 
 // view replaces a view by its definition, rewritten like any sub-select: the predicates stand on the tables below it,
 // so nothing depends on which columns the view shows. Its names are all schema-qualified in the snapshot.
-func (p *pass) view(rv *pg.RangeVar, rel *catalog.Relation, it *item) *pg.Node {
+func (p *pass) view(rv *pg.RangeVar, t *policy.BoundTable, it *item) *pg.Node {
+	rel := t.Relation
 	if p.inView >= maxViewDepth {
 		p.deny(stateFeature, ruleViewDefinition, "view "+rel.Name+" is nested too deeply", "")
 		return nil
@@ -39,18 +40,38 @@ func (p *pass) view(rv *pg.RangeVar, rel *catalog.Relation, it *item) *pg.Node {
 	if alias == nil {
 		alias = &pg.Alias{Aliasname: rv.Relname}
 	}
-	if cols != nil {
-		it.columns = renamed(cols, alias.Colnames)
-	} else {
-		it.columns = renamed(relationColumns(rel), alias.Colnames)
-		for i := range it.columns {
-			it.columns[i].unharmless = true
+	if len(cols) != len(rel.Columns) {
+		cols = relationColumns(rel)
+		for i := range cols {
+			cols[i].unharmless = true
 		}
 	}
-	it.ref, it.schema = []string{it.name}, ""
-	it.barrier = func() { addBarrier(sel) }
+	barred := sel
+	if p.hidesColumn(t) {
+		sel, cols = hideOfView(sel, t, cols)
+	}
+	it.columns = renamed(cols, alias.Colnames)
+	it.ref, it.schema, it.within = []string{it.name}, "", it.schema
+	it.barrier = func() { addBarrier(barred) }
 	return &pg.Node{Node: &pg.Node_RangeSubselect{RangeSubselect: &pg.RangeSubselect{
 		Subquery: &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: sel}}, Alias: alias}}}
+}
+
+// hideOfView puts a select list without the hidden column around a view's definition.
+func hideOfView(sel *pg.SelectStmt, t *policy.BoundTable, cols []column) (*pg.SelectStmt, []column) {
+	inner := &item{name: t.Relation.Name}
+	for i := range cols {
+		if t.Relation.Columns[i].Name != t.HiddenColumn() {
+			inner.columns = append(inner.columns, cols[i])
+			inner.columns[len(inner.columns)-1].name = t.Relation.Columns[i].Name
+		}
+	}
+	return &pg.SelectStmt{
+		TargetList: inner.listed(-1),
+		FromClause: []*pg.Node{{Node: &pg.Node_RangeSubselect{RangeSubselect: &pg.RangeSubselect{
+			Subquery: &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: sel}}, Alias: &pg.Alias{Aliasname: inner.name}}}}},
+		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE,
+	}, inner.columns
 }
 
 // forgetLocations clears the positions of a tree that does not stem from the client's text.

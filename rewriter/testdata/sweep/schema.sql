@@ -26,3 +26,4 @@ CREATE FUNCTION same(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT tru
 CREATE OPERATOR === (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
 CREATE OPERATOR % (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
 CREATE PROCEDURE wipe() LANGUAGE sql AS 'DELETE FROM public.orders';
+CREATE TABLE veiled (id int, tenant_id text NOT NULL, name text, kept text);
