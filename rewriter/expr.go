@@ -29,10 +29,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	switch v := n.Node.(type) {
 	case *pg.Node_AConst:
 	case *pg.Node_ColumnRef:
-		sc.withinSub(v.ColumnRef)
-		if !p.hiddenReference(n, v.ColumnRef, sc) {
-			p.columnRef(v.ColumnRef, sc)
-		}
+		p.reference(n, v.ColumnRef, sc)
 	case *pg.Node_ParamRef:
 		p.paramRef(v.ParamRef)
 	case *pg.Node_AExpr:
@@ -70,12 +67,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_AArrayExpr:
 		p.exprs(v.AArrayExpr.Elements, sc)
 	case *pg.Node_AIndirection:
-		if p.fieldOfTarget(n, v.AIndirection, sc) {
-			p.expr(n, sc)
-			return
-		}
-		p.expr(v.AIndirection.Arg, sc)
-		p.indirection(v.AIndirection.Indirection, sc)
+		p.selection(n, v.AIndirection, sc)
 	case *pg.Node_RowExpr:
 		p.exprs(v.RowExpr.Args, sc)
 	case *pg.Node_SqlvalueFunction:
@@ -147,6 +139,24 @@ func (p *pass) columnRef(c *pg.ColumnRef, sc *scope) {
 		return
 	}
 	p.notation(name, c.Location)
+}
+
+// selection walks an expression with subscripts or field selections behind it.
+func (p *pass) selection(n *pg.Node, a *pg.A_Indirection, sc *scope) {
+	if p.fieldOfTarget(n, a, sc) {
+		p.expr(n, sc)
+		return
+	}
+	p.expr(a.Arg, sc)
+	p.indirection(a.Indirection, sc)
+}
+
+// reference walks a column reference, which can turn into something else.
+func (p *pass) reference(n *pg.Node, c *pg.ColumnRef, sc *scope) {
+	sc.withinSub(c)
+	if !p.hiddenReference(n, c, sc) {
+		p.columnRef(c, sc)
+	}
 }
 
 // indirection walks subscripts and field selections; a selection may be a function call.
