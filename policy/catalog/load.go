@@ -25,14 +25,18 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 
-	l := &loader{
-		ctx: ctx, tx: tx,
-		snap: &Snapshot{
-			Schemas:   map[string]*Schema{},
-			ByOID:     map[uint32]*Relation{},
-			TypeByOID: map[uint32]*Type{},
-		},
+	return (&loader{reader: transaction{ctx, tx}, snap: newSnapshot()}).load()
+}
+
+func newSnapshot() *Snapshot {
+	return &Snapshot{
+		Schemas:   map[string]*Schema{},
+		ByOID:     map[uint32]*Relation{},
+		TypeByOID: map[uint32]*Type{},
 	}
+}
+
+func (l *loader) load() (*Snapshot, error) {
 	steps := []struct {
 		what string
 		run  func() error
@@ -61,14 +65,31 @@ func Load(ctx context.Context, conn *pgx.Conn) (*Snapshot, error) {
 
 // loader holds what the steps of one Load share.
 type loader struct {
-	ctx  context.Context
-	tx   pgx.Tx
+	reader
 	snap *Snapshot
 }
 
-// each runs a query and calls scan for each row, in which the row's values are already scanned into dest.
-func (l *loader) each(sql string, dest []any, row func()) error {
-	rows, err := l.tx.Query(l.ctx, sql)
+// reader runs the queries of a Load.
+type reader interface {
+	// each calls row for each row of a query, whose values then stand in dest.
+	each(sql string, dest []any, row func()) error
+	// plainNames empties the search_path, so that every text the server prints from here on is schema-qualified.
+	plainNames() error
+}
+
+// transaction is the reader of a connection that has nothing else to do.
+type transaction struct {
+	ctx context.Context
+	tx  pgx.Tx
+}
+
+func (t transaction) plainNames() error {
+	_, err := t.tx.Exec(t.ctx, `SET LOCAL search_path = ''`)
+	return err
+}
+
+func (t transaction) each(sql string, dest []any, row func()) error {
+	rows, err := t.tx.Query(t.ctx, sql)
 	if err != nil {
 		return err
 	}
@@ -79,13 +100,12 @@ func (l *loader) each(sql string, dest []any, row func()) error {
 	return err
 }
 
-// server reads the version and the search path, and then empties the search_path of the transaction,
-// so that every later text the server prints is schema-qualified.
+// server reads the version and the search path, and then empties the latter.
 func (l *loader) server() error {
 	var path []string
-	err := l.tx.QueryRow(l.ctx, `SELECT current_setting('server_version_num')::int, current_database()::text,
-	       current_schemas(false)::text[], current_setting('search_path')`).
-		Scan(&l.snap.ServerVersion, &l.snap.Database, &path, &l.snap.SearchPathText)
+	err := l.each(`SELECT current_setting('server_version_num')::int, current_database()::text,
+	       current_schemas(false)::text[], current_setting('search_path')`,
+		[]any{&l.snap.ServerVersion, &l.snap.Database, &path, &l.snap.SearchPathText}, func() {})
 	if err != nil {
 		return err
 	}
@@ -98,13 +118,12 @@ func (l *loader) server() error {
 			l.snap.SearchPath = append(l.snap.SearchPath, s)
 		}
 	}
-	_, err = l.tx.Exec(l.ctx, `SET LOCAL search_path = ''`)
-	return err
+	return l.plainNames()
 }
 
 func (l *loader) role() error {
 	r := &l.snap.Role
-	err := l.tx.QueryRow(l.ctx, `
+	return l.each(`
 SELECT r.rolname::text, r.rolsuper, r.rolbypassrls, r.rolcreatedb, r.rolcreaterole,
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP'),
        ARRAY(WITH RECURSIVE up(oid) AS (
@@ -114,9 +133,8 @@ SELECT r.rolname::text, r.rolsuper, r.rolbypassrls, r.rolcreatedb, r.rolcreatero
              SELECT g.rolname::text FROM up JOIN pg_catalog.pg_roles g ON g.oid = up.oid ORDER BY 1),
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n
              WHERE `+userSchemas+` AND pg_catalog.has_schema_privilege(n.oid, 'CREATE') ORDER BY 1)
-FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`).Scan(
-		&r.Name, &r.Superuser, &r.BypassRLS, &r.CreateDB, &r.CreateRole, &r.CanTemp, &r.MemberOf, &r.CanCreateIn)
-	return err
+FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
+		[]any{&r.Name, &r.Superuser, &r.BypassRLS, &r.CreateDB, &r.CreateRole, &r.CanTemp, &r.MemberOf, &r.CanCreateIn}, func() {})
 }
 
 // loadedSchemas and userSchemas are conditions on pg_namespace n.
