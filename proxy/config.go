@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pgcordon/policy"
+	"pgcordon/policy/catalog"
 	"pgcordon/proxy/auth"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
@@ -24,6 +25,8 @@ type Config struct {
 	// Log gets the server's own events. It must not write to file descriptor 2: the parser redirects that one while it runs.
 	// Nil discards.
 	Log *slog.Logger
+	// Refresh reads the catalog again and swaps in what comes of it: a session has changed the schema. Nil when no role may.
+	Refresh func(context.Context) error
 	// Wire bounds what a client may send.
 	Wire Wire
 }
@@ -34,6 +37,8 @@ type Config struct {
 type Active struct {
 	// Planner rewrites statements. A *rewriter.Rewriter is one.
 	Planner Planner
+	// Rebind makes a planner for the catalog as one session's open transaction has changed it. Nil when no role may change it.
+	Rebind func(*catalog.Snapshot) (Planner, error)
 	// Users proves who a client is. An *auth.Directory is one.
 	Users Authenticator
 	// Pool hands out upstream connections. Who made it closes it, after Server.Shutdown.

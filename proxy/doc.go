@@ -10,7 +10,7 @@
 //	errors.go     every error that a client reads
 //
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
-// settings.go the search_path that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
+// settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
 //
 // # What must hold
 //

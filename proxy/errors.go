@@ -35,6 +35,7 @@ const (
 	stateAdminShutdown        = "57P01"
 	stateQueryCanceled        = "57014"
 	stateCannotConnectNow     = "57P03"
+	stateSystemError          = "58000"
 	stateInternalError        = "XX000"
 )
 

@@ -48,11 +48,10 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		return s.refuseParse(f, m.Name)
 	}
 	permit.Done() // planning is over in this function, and what is executed has limits of its own
-	active, err := s.current(permit)
-	if err != nil {
+	if err := s.settleAll(permit); err != nil {
 		return err
 	}
-	if f = s.planStatement(st, active.Planner); f != nil {
+	if f = s.planStatement(ctx, st); f != nil {
 		return s.refuseParse(f, m.Name)
 	}
 	st.prepaid, st.permit = true, permit
@@ -74,10 +73,9 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	return nil
 }
 
-// planStatement makes the statement's plan by this planner.
-func (s *session) planStatement(st *statement, planner Planner) *failure {
-	plan, f := s.plan(planner, rewriter.Request{SQL: st.sql, Protocol: rewriter.Extended, Role: s.who.Role,
-		SearchPath: s.settings.path, ParamTypes: st.types})
+// planStatement makes the statement's plan.
+func (s *session) planStatement(ctx context.Context, st *statement) *failure {
+	plan, planner, f := s.planRequest(ctx, rewriter.Request{SQL: st.sql, Protocol: rewriter.Extended, ParamTypes: st.types})
 	if f == nil {
 		st.plan, st.planner = plan, planner
 	}
@@ -107,7 +105,7 @@ func (s *session) named(name string) (*statement, error) {
 }
 
 // bind makes a portal: the client's values pass through, checked where they stand for the tenant, and the tenant's values follow.
-func (s *session) bind() error {
+func (s *session) bind(ctx context.Context) error {
 	b, err := pgwire.ReadBind(s.in)
 	if err != nil {
 		return s.badFormat(err)
@@ -116,12 +114,12 @@ func (s *session) bind() error {
 	if err != nil {
 		return err
 	}
-	if st != nil && st.planner != s.server.active.Load().Planner {
+	if st != nil && st.planner != s.planner() {
 		if err := s.drain(); err != nil { // the relay reads the plans of what is outstanding
 			return err
 		}
 	}
-	if f := s.checkBind(&b, st); f != nil {
+	if f := s.checkBind(ctx, &b, st); f != nil {
 		return s.refuse(f, extended)
 	}
 	s.forgetPortals()
@@ -179,14 +177,14 @@ func (s *session) refuseBind(d *rewriter.Denial) error {
 }
 
 // checkBind finds what is wrong with a Bind before any of it is sent.
-func (s *session) checkBind(b *pgwire.Bind, st *statement) *failure {
+func (s *session) checkBind(ctx context.Context, b *pgwire.Bind, st *statement) *failure {
 	if f := reserved(b.Portal); f != nil {
 		return f
 	}
 	if st == nil {
 		return noSuchStatement(b.Statement)
 	}
-	if f := s.replan(st); f != nil {
+	if f := s.replan(ctx, st); f != nil {
 		return f
 	}
 	if err := b.CheckCounts(b.Statement, st.plan.ClientParams); err != nil {
@@ -200,13 +198,12 @@ func (s *session) checkBind(b *pgwire.Bind, st *statement) *failure {
 
 // replan makes a statement follow a policy that was loaded after it was prepared. The upstream keeps its text,
 // so the new plan must be the same one, or the client has to prepare again.
-func (s *session) replan(st *statement) *failure {
-	planner := s.server.active.Load().Planner
-	if st.planner == planner {
+func (s *session) replan(ctx context.Context, st *statement) *failure {
+	if st.planner == s.planner() {
 		return nil
 	}
 	fresh := &statement{sql: st.sql, types: st.types}
-	if f := s.planStatement(fresh, planner); f != nil {
+	if f := s.planStatement(ctx, fresh); f != nil {
 		return f
 	}
 	if fresh.plan.SQL != st.plan.SQL || fresh.plan.ClientParams != st.plan.ClientParams || !slices.Equal(fresh.plan.Tenants, st.plan.Tenants) ||
@@ -321,7 +318,7 @@ func (s *session) execute(ctx context.Context) error {
 		return s.refuse(f, extended)
 	}
 	run := &execution{permit: permit, portal: p, started: began, who: s.who}
-	if _, err := s.current(permit); err != nil {
+	if err := s.settle(permit); err != nil {
 		run.permit.Done()
 		return err
 	}
@@ -340,7 +337,7 @@ func (s *session) execute(ctx context.Context) error {
 	}
 	s.open = true
 	if run.plan != nil {
-		s.settings.ran(run.plan)
+		s.ran(run.plan)
 	}
 	if run.maxRows > 0 {
 		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.

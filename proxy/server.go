@@ -20,6 +20,7 @@ type Server struct {
 	log      *slog.Logger
 	wire     Wire
 	active   atomic.Pointer[Active]
+	refresh  func(context.Context) error
 	cancels  cancelKeys
 
 	// base ends when Shutdown gives up waiting; everything that a session waits for ends with it.
@@ -45,6 +46,7 @@ func New(cfg Config) *Server {
 		observer:  cfg.Observer,
 		log:       cfg.Log,
 		wire:      cfg.Wire.withDefaults(),
+		refresh:   cfg.Refresh,
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
 	}

@@ -43,6 +43,7 @@ type session struct {
 	relay    *relay
 	known    *prepared
 	settings settings
+	schema   schema
 	portals  map[string]*portal
 
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.

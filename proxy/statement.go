@@ -27,7 +27,7 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 	case pgwire.MsgParse:
 		return s.parse(ctx, h)
 	case pgwire.MsgBind:
-		return s.bind()
+		return s.bind(ctx)
 	case pgwire.MsgDescribe:
 		return s.describe()
 	case pgwire.MsgExecute:
@@ -68,12 +68,11 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		return s.refuse(f, simple)
 	}
 	run := &execution{permit: permit, started: began, who: s.who}
-	active, err := s.current(permit)
-	if err != nil {
+	if err := s.settleAll(permit); err != nil {
 		permit.Done()
 		return err
 	}
-	plan, f := s.plan(active.Planner, rewriter.Request{SQL: m.String, Protocol: rewriter.Simple, Role: s.who.Role, SearchPath: s.settings.path})
+	plan, _, f := s.planRequest(ctx, rewriter.Request{SQL: m.String, Protocol: rewriter.Simple})
 	if f == nil {
 		f = s.settings.check(plan, permit)
 	}
@@ -95,7 +94,7 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		run.permit.Done()
 		return err
 	}
-	s.settings.ran(plan)
+	s.ran(plan)
 	s.groupEnded()
 	return nil
 }
@@ -117,7 +116,7 @@ func (s *session) queryWhole(run *execution, sql []byte) error {
 		run.permit.Done()
 		return err
 	}
-	s.settings.ran(run.plan)
+	s.ran(run.plan)
 	s.groupEnded()
 	if err := s.drain(); err != nil || !wrap {
 		return err
@@ -146,12 +145,12 @@ func (s *session) tooLong() *failure {
 		hint: "Pass large values as parameters."}
 }
 
-// current returns the active configuration, once the session knows the settings that the next plan depends on.
-func (s *session) current(permit limit.Permit) (*Active, error) {
+// settleAll makes everything certain that the next plan depends on besides the catalog.
+func (s *session) settleAll(permit limit.Permit) error {
 	if err := s.settle(permit); err != nil {
-		return nil, err
+		return err
 	}
-	return s.server.active.Load(), nil
+	return s.settleSchema()
 }
 
 // notRun reports a statement that a limit has refused.
@@ -302,4 +301,5 @@ func (s *session) groupEnded() {
 	s.open, s.wrote = false, false
 	s.known.groupEnded()
 	s.settings.groupEnded()
+	s.schema.groupEnded()
 }

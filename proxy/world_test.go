@@ -47,9 +47,12 @@ const policyYAML = `
 tenant: {column: tenant_id, type: text}
 tables:
   - {match: public.secrets, scope: denied}
+  - {match: public.notes, scope: global}
   - {match: "*.*", scope: tenant}
 roles:
   support: {access: read_only, act_for: [acme, globex]}
+  migrator: {ddl: true}
+statements: {temporary_tables: true}
 `
 
 const password = "wile e."
@@ -87,9 +90,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	o.pool.Upstream = upstream
 	shared := pool.New(o.pool)
-	w.active = proxy.Active{Planner: w.planner(policyYAML), Users: w.users("acme_app", "globex_app", "support"), Pool: shared,
+	w.active = proxy.Active{Planner: w.planner(policyYAML), Users: w.users("acme_app", "globex_app", "support", "migrator"), Pool: shared,
 		SearchPath: []string{"public"}}
-	w.server = proxy.New(proxy.Config{Active: w.active, Gate: w.gate, Observer: w.seen, Wire: o.wire,
+	w.server = proxy.New(proxy.Config{Active: w.active, Gate: w.gate, Observer: w.seen, Wire: o.wire, Refresh: w.refresh,
 		Log: slog.New(slog.NewTextHandler(&logger{t: t}, nil))})
 	w.listener, err = proxy.Listen("tcp", "127.0.0.1:0", 0)
 	must(t, err)
@@ -115,6 +118,14 @@ func (w *world) planner(text string) *rewriter.Rewriter {
 	return rewriter.New(policy.Bind(parsed, snapshot), rewriter.Options{Log: slog.New(slog.NewTextHandler(&logger{t: w.t}, nil))})
 }
 
+// refresh binds the policy to the catalog as it is now.
+func (w *world) refresh(context.Context) error {
+	active := w.active
+	active.Planner = w.planner(policyYAML)
+	w.server.Swap(active)
+	return nil
+}
+
 var verifier = sync.OnceValue(func() auth.Verifier {
 	v, err := auth.MakeVerifier(password, auth.MinIterations)
 	if err != nil {
@@ -127,6 +138,7 @@ func (w *world) users(names ...string) *auth.Directory {
 	all := map[string]auth.User{
 		"acme_app":   {Tenant: tenant("acme")},
 		"globex_app": {Tenant: tenant("globex")},
+		"migrator":   {Tenant: tenant("acme"), Role: "migrator"},
 		"support":    {Role: "support", ActFor: []policy.TenantID{tenant("acme"), tenant("globex")}},
 	}
 	var users []auth.User

@@ -35,6 +35,11 @@ func assemble(ctx context.Context, file string) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
+	return bind(cfg, snapshot)
+}
+
+// bind makes the assembly of a configuration and a catalog.
+func bind(cfg *config.Config, snapshot *catalog.Snapshot) (*assembly, error) {
 	bound := policy.Bind(cfg.Policy, snapshot)
 	if err := cfg.Fits(bound); err != nil {
 		return nil, mistakes(err)

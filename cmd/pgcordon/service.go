@@ -18,6 +18,7 @@ import (
 
 	"pgcordon/config"
 	"pgcordon/policy/advisor"
+	"pgcordon/policy/catalog"
 	"pgcordon/proxy"
 	"pgcordon/proxy/admin"
 	"pgcordon/proxy/auth"
@@ -40,6 +41,8 @@ type service struct {
 	active       atomic.Pointer[running]
 	draining     atomic.Bool
 	lastReload   atomic.Pointer[admin.Reload]
+	// swapping is held while active is replaced: by a reload, or by a session that has changed the schema.
+	swapping sync.Mutex
 	// pools are all that were made: a reload that changes the upstream makes another, and sessions keep theirs.
 	// Only startService, reload and stop use it, which do not run at the same time.
 	pools []*pool.Pool
@@ -66,7 +69,7 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 	first := &running{assembly: a, pool: s.newPool(a.config)}
 	s.active.Store(first)
 	s.proxy = proxy.New(proxy.Config{
-		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log,
+		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh,
 		Wire: proxy.Wire{
 			MaxMessageBytes:    a.config.Wire.MaxMessageBytes,
 			MaxStatementBytes:  a.config.Rewriter.MaxStatementBytes,
@@ -85,7 +88,14 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 // active returns what the proxy needs of it.
 func (r *running) active() proxy.Active {
 	return proxy.Active{
-		Planner:        r.rewriter,
+		Planner: r.rewriter,
+		Rebind: func(snapshot *catalog.Snapshot) (proxy.Planner, error) {
+			a, err := bind(r.config, snapshot)
+			if err != nil {
+				return nil, err
+			}
+			return a.rewriter, nil
+		},
 		Users:          auth.NewDirectory(r.config.Users),
 		Pool:           r.pool,
 		SearchPath:     r.bound.Catalog.SearchPath,
@@ -206,6 +216,8 @@ func (s *service) status() admin.Status {
 // reload replaces the configuration by what the files and the catalog say now. An error changes nothing.
 // It reports whether a signal asked for the end meanwhile.
 func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended bool) {
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	next, err := assembleUnless(ctx, s.file, signals)
 	if errors.Is(err, errEnd) {
 		return true
@@ -233,6 +245,26 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 	s.lastReload.Store(&admin.Reload{At: time.Now()})
 	logBound(s.log, "reloaded", next)
 	return false
+}
+
+// refresh binds the policy in force to the catalog as it is now: a role with the right ddl has changed it.
+func (s *service) refresh(ctx context.Context) error {
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
+	current := s.current()
+	snapshot, err := readCatalog(ctx, current.config.Upstream)
+	if err != nil {
+		return err
+	}
+	next, err := bind(current.config, snapshot)
+	if err != nil {
+		return err
+	}
+	r := &running{assembly: next, pool: current.pool}
+	s.active.Store(r)
+	s.proxy.Swap(r.active())
+	logBound(s.log, "catalog read again after a change of the schema", next)
+	return nil
 }
 
 // sameUpstream reports whether the pool of one configuration serves the other.
