@@ -47,7 +47,7 @@ func (s *settings) ran(plan *rewriter.Plan) {
 		case rewriter.KindCommit, rewriter.KindRollback, rewriter.KindRollbackTo:
 			s.stale = s.stale || s.touched
 		case rewriter.KindInvalid, rewriter.KindEmpty, rewriter.KindSelect, rewriter.KindInsert, rewriter.KindUpdate, rewriter.KindDelete,
-			rewriter.KindBegin, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindShow, rewriter.KindTemporary, rewriter.KindExplain:
+			rewriter.KindBegin, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindShow, rewriter.KindTemporary, rewriter.KindExplain, rewriter.KindMerge:
 		default:
 			s.stale = true // a kind that is not known here may change anything
 		}

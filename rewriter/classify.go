@@ -29,6 +29,9 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_DeleteStmt:
 		p.delete(v.DeleteStmt, nil, nil)
 		return Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
+	case *pg.Node_MergeStmt:
+		p.mergeStmt(v.MergeStmt)
+		return Statement{Kind: KindMerge, Writes: true}
 	case *pg.Node_ExplainStmt:
 		return p.explain(v.ExplainStmt)
 	case *pg.Node_TransactionStmt:

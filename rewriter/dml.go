@@ -57,6 +57,7 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 		p.note(t, it.name, nil, "global: the role may write it")
 	case policy.ScopeTenant:
 		it.table = t
+		p.markTenant(it, t)
 	case policy.ScopeTemporary:
 		it.global = true
 		p.note(t, it.name, nil, "temporary: the session's own")
@@ -153,7 +154,11 @@ func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
 				p.denyTenantValue(t, r.Location)
 				return
 			}
-			r.Val = p.tenantValue(r.Val, t, inSet)
+			if p.isTenant(r.Val, sc) {
+				r.Val = p.value(t)
+			} else {
+				r.Val = p.tenantValue(r.Val, t, inSet)
+			}
 			continue
 		}
 		if r.Val.GetSetToDefault() == nil {
@@ -185,8 +190,8 @@ const (
 	inSet                      // SET
 )
 
-// tenantValue checks a value given for the tenant column: a constant or a parameter, which the executor compares with the
-// tenant's id, or, in INSERT, DEFAULT. What is stored in its place is always the tenant parameter: between the comparison and the
+// tenantValue checks a value given for the tenant column that is no column of the tenant's itself: a constant or a parameter, which the
+// executor compares with the tenant's id, or, in INSERT, DEFAULT. What is stored in its place is always the tenant parameter: between the comparison and the
 // column the client's value could become another one, by the type of its parameter or an assignment cast.
 func (p *pass) tenantValue(n *pg.Node, t *policy.BoundTable, place valuePlace) *pg.Node {
 	table := t.Relation.Schema + "." + t.Relation.Name

@@ -113,6 +113,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 
 // constrain puts the predicate of a tenant's relation where it filters the relation: beside it when it can, else around it.
 func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *item, sc *scope, out *sink) *pg.Node {
+	p.markTenant(it, t)
 	switch {
 	case rv.Alias != nil && len(rv.Alias.Colnames) > 0:
 		return p.wrap(rv, t, it, "sub-select: a column alias list")
@@ -236,7 +237,7 @@ func joinedColumns(sides []*item) []column {
 		if it.columns == nil || it.merged {
 			return nil
 		}
-		out = append(out, it.columns...)
+		out = append(out, it.shown()...)
 	}
 	return out
 }

@@ -113,23 +113,9 @@ func (p *pass) fillTenant(s *pg.InsertStmt, sel *pg.SelectStmt, width int, t *po
 		p.deny(stateSyntax, ruleInsertColumns, "INSERT has more target columns than expressions", "")
 		return
 	}
-	at := -1
-	for i, c := range s.Cols {
-		if c.GetResTarget().GetName() != t.Column {
-			continue
-		}
-		if named && p.denyHidden(t, t.Column, c.GetResTarget().GetLocation()) {
-			return
-		}
-		if at >= 0 {
-			p.deny("42701", ruleInsertColumns, `column "`+t.Column+`" specified more than once`, "")
-			return
-		}
-		if len(c.GetResTarget().GetIndirection()) > 0 {
-			p.denyTenantValue(t, c.GetResTarget().GetLocation())
-			return
-		}
-		at = i
+	at := p.tenantAmong(s.Cols, t, named)
+	if p.denial != nil {
+		return
 	}
 	given := len(s.Cols)
 	if at < 0 {
@@ -180,6 +166,7 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at, given int, t *policy.BoundTabl
 		sel.TargetList = append(sel.TargetList, resTarget("", p.value(t)))
 		return
 	}
+	sel.TargetList = withoutStarTargets(sel.TargetList, p.levels[sel])
 	for i := 0; i <= at; i++ {
 		if i >= len(sel.TargetList) || isStar(sel.TargetList[i].GetResTarget().GetVal()) {
 			p.denyTenantValue(t, -1)
@@ -187,7 +174,26 @@ func (p *pass) fillSource(sel *pg.SelectStmt, at, given int, t *policy.BoundTabl
 		}
 	}
 	r := sel.TargetList[at].GetResTarget()
+	if p.isTenant(r.Val, p.levels[sel]) {
+		r.Val = p.value(t)
+		return
+	}
 	r.Val = p.tenantValue(r.Val, t, inSelect)
+}
+
+// withoutStarTargets writes out the stars of a select list, as far as their columns can be named.
+func withoutStarTargets(list []*pg.Node, sc *scope) []*pg.Node {
+	out := make([]*pg.Node, 0, len(list))
+	for _, n := range list {
+		cols := starReferences(n.GetResTarget().GetVal().GetColumnRef(), sc)
+		if cols == nil {
+			out = append(out, n)
+		}
+		for _, c := range cols {
+			out = append(out, resTarget("", c))
+		}
+	}
+	return out
 }
 
 func isStar(n *pg.Node) bool {

@@ -62,7 +62,7 @@ func prepareBoth(t *testing.T, dir string, ownDB, shared *pgx.Conn) (ran int) {
 				return d.Expected
 			}
 			switch plan.Statements[0].Kind {
-			case KindSelect, KindInsert, KindUpdate, KindDelete, KindExplain:
+			case KindSelect, KindInsert, KindUpdate, KindDelete, KindExplain, KindMerge:
 			default:
 				return d.Expected
 			}

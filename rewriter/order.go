@@ -392,5 +392,6 @@ func maybeBoolean(s string) bool {
 // computed is an output column of a query, with the weight of the expression behind it.
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
-	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls}
+	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls,
+		tenant: p.isTenant(n, sc)}
 }

@@ -37,6 +37,8 @@ type pass struct {
 	// hides is set when the policy hides tenant columns; mentions are then those of the statement at hand (hide.go).
 	hides    bool
 	mentions *mentions
+	// levels are the scopes of the queries walked so far.
+	levels map[*pg.SelectStmt]*scope
 	// globals counts the global relations that have been read so far.
 	globals int
 

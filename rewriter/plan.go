@@ -24,6 +24,7 @@ const (
 	KindExplain         //
 	KindTemporary       // makes, changes or drops temporary tables
 	KindDDL             // changes the schema, or runs code that may: the catalog has to be read again
+	KindMerge           //
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -66,7 +67,7 @@ type Plan struct {
 // Statement is one statement of a plan.
 type Statement struct {
 	Kind Kind
-	// Writes is set for INSERT, UPDATE, DELETE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
+	// Writes is set for INSERT, UPDATE, DELETE, MERGE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
 	Writes bool
 	// Returns is set when the statement can return rows.
 	Returns bool

@@ -117,7 +117,8 @@ func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
 		return nil, syntaxDenial(err, req.SQL, r.bound.Catalog.ServerVersion)
 	}
 	p := &pass{bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
-		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, hides: r.hides, clientParams: len(req.ParamTypes)}
+		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, levels: map[*pg.SelectStmt]*scope{},
+		hides: r.hides, clientParams: len(req.ParamTypes)}
 	if req.Role != "" {
 		if p.role = r.bound.Policy.Roles[req.Role]; p.role == nil {
 			p.deny(statePrivilege, ruleReadOnly, "the role "+req.Role+" is not in the policy", "")

@@ -14,6 +14,8 @@ type column struct {
 	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column.
 	unharmless bool
 	calls      int
+	// tenant is set when the column holds the tenant in every row, as long as no join extends its item with NULLs.
+	tenant bool
 }
 
 // item is one entry of a FROM list, as the names of its query level see it.
@@ -148,6 +150,30 @@ func relationColumns(r *catalog.Relation) []column {
 		cols[i] = column{name: c.Name, typ: c.TypeOID}
 	}
 	return cols
+}
+
+// markTenant notes which column of an item of a confined relation holds the tenant.
+func (p *pass) markTenant(it *item, t *policy.BoundTable) {
+	if p.hidesColumn(t) {
+		return
+	}
+	for i := range t.Relation.Columns {
+		if i < len(it.columns) && t.Relation.Columns[i].Name == t.Column {
+			it.columns[i].tenant = true
+		}
+	}
+}
+
+// shown are the columns as the level above sees them: where a join can extend the item with NULLs, none is sure to hold the tenant.
+func (it *item) shown() []column {
+	if !it.nullable {
+		return it.columns
+	}
+	out := append([]column(nil), it.columns...)
+	for i := range out {
+		out[i].tenant = false
+	}
+	return out
 }
 
 // renamed returns cols with the first names replaced by an alias's column list.

@@ -51,6 +51,7 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	where := &sink{place: "WHERE"}
 	sc.grouped = groupingSetColumns(s.GroupClause)
 	sc.wrapHidden = p.hides && starNeedsWrap(s.TargetList, s.FromClause)
+	p.levels[s] = sc
 	p.from(s.FromClause, sc, where)
 	if sc.grouped != nil {
 		// Servers before 18 take a column that is compared with a constant for that constant, also where grouping sets make it NULL.
@@ -226,7 +227,7 @@ func starColumns(star *pg.ColumnRef, sc *scope) []column {
 			if it.columns == nil || it.merged {
 				return nil
 			}
-			out = append(out, it.columns...)
+			out = append(out, it.shown()...)
 		}
 		return out
 	}
@@ -238,7 +239,7 @@ func starColumns(star *pg.ColumnRef, sc *scope) []column {
 	if it == nil {
 		return nil
 	}
-	return it.columns
+	return it.shown()
 }
 
 // figureName is the name Postgres gives an unnamed output column, where it is needed: references and casts.
@@ -275,6 +276,7 @@ func merge(l, r []column) []column {
 			out[i].typ = 0
 		}
 		out[i].unharmless = l[i].unharmless || r[i].unharmless
+		out[i].tenant = l[i].tenant && r[i].tenant
 		out[i].calls = min(l[i].calls, r[i].calls)
 	}
 	return out

@@ -242,6 +242,8 @@ func (s *sweeper) statement(n *pg.Node, e sweepEnv) {
 		s.update(x.UpdateStmt, e)
 	case *pg.Node_DeleteStmt:
 		s.delete(x.DeleteStmt, e)
+	case *pg.Node_MergeStmt:
+		s.merge(x.MergeStmt, e)
 	default:
 		s.fail("statement of kind %T", n.GetNode())
 	}

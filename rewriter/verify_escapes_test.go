@@ -257,7 +257,6 @@ var escapes = []struct{ sql, why string }{
 	{"SELECT * FROM pg_temp.t", "is not the session's"}, {"DROP TABLE pg_temp.t, public.orders", "not temporary"}, {"DROP VIEW pg_temp.t", "DROP of"},
 	{"CREATE TEMP TABLE pg_temp.t (a int DEFAULT pg_catalog.pg_sleep(1))", "pg_sleep"}, {"CREATE TEMP TABLE pg_temp.t (a int) TABLESPACE x", "tablespacename"},
 	{"DISCARD ALL", "kind"}, {"GRANT SELECT ON public.orders TO public", "kind"}, {"ALTER ROLE x SUPERUSER", "kind"}, {"REFRESH MATERIALIZED VIEW public.totals", "kind"},
-	{"MERGE INTO public.orders o USING public.customers c ON o.id = c.id WHEN MATCHED THEN DELETE", "kind"},
 	{"SELECT 1; DROP TABLE public.orders", "not temporary"},
 	{"PREPARE TRANSACTION 'x'", "transaction statement"}, {"COMMIT PREPARED 'x'", "transaction statement"},
 	{"SET role TO postgres", "SET role"}, {"SET SESSION AUTHORIZATION postgres", "SET"}, {"SET session_replication_role TO replica", "SET"},

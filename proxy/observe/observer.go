@@ -172,6 +172,8 @@ func kindLabel(p *rewriter.Plan) string {
 		return "set"
 	case rewriter.KindShow:
 		return "show"
+	case rewriter.KindMerge:
+		return "merge"
 	case rewriter.KindExplain:
 		return "explain"
 	}

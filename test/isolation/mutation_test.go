@@ -24,6 +24,7 @@ func TestFindsWhatIsLeftOut(t *testing.T) {
 		"ON of the right join: its nullable side",
 		"WHERE",
 		"WHERE of the target",
+		"ON of MERGE: its target",
 		"WHERE of ON CONFLICT DO UPDATE",
 		"guard",
 	} {

@@ -137,6 +137,8 @@ func (g *generator) anything() (*Node, string, bool) {
 		return g.writingCTE(2), "SELECT with writes", false
 	case k < 52:
 		return g.failing(), "SELECT", false
+	case k < 58:
+		return g.merge(g.leading()), "MERGE", false
 	}
 	return g.readOnly()
 }
