@@ -25,7 +25,11 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 		return
 	}
 	if schema == "pg_catalog" {
-		if allowed, reason := builtinDecision(name, nargs); !allowed {
+		allowed, reason := builtinDecision(name, nargs)
+		if allowed && addedBuiltin(p.cat, name, nargs) {
+			allowed, reason = false, "somebody has added a function of this name to pg_catalog"
+		}
+		if !allowed {
 			p.denyFunction(f, name, reason)
 			return
 		}
@@ -63,7 +67,7 @@ func (p *pass) funcName(f *pg.FuncCall) (schema, name string, ok bool) {
 		return "", "", false
 	}
 	user := p.userFunctions(name)
-	builtin := builtinExists(name)
+	builtin := builtinExists(p.cat, name)
 	switch {
 	case user == nil && !builtin:
 		p.unknownFunction(f, name)

@@ -10,7 +10,8 @@ import (
 )
 
 // The tables of built-in functions, operators and types are generated out of pg_catalog by
-// rewriter/internal/genfunctions, which also says what "harmless" means. What is not in them is denied.
+// rewriter/internal/genfunctions, which also says what "harmless" means. What is not in them is denied. They hold every supported
+// major's: whether the server at hand has a function, its snapshot tells.
 var (
 	//go:embed functions.tsv
 	functionsText string
@@ -57,45 +58,58 @@ var builtins = sync.OnceValue(func() *builtinTables {
 		types:      make(map[string]*builtinType, 200),
 		typesByOID: make(map[uint32]*builtinType, 200),
 	}
-	eachRow(functionsText, 10, t.addFunction)
-	eachRow(operatorsText, 7, t.addOperator)
-	eachRow(typesText, 4, t.addType)
+	eachRow(functionsText, t.addFunction)
+	eachRow(operatorsText, t.addOperator)
+	eachRow(typesText, t.addType)
 	return t
 })
 
-// eachRow calls add with the cells of each line that is not a comment. A line of another shape is a fault of the build.
-func eachRow(text string, cells int, add func([]string)) {
+// tableRow is a line of a table: its cells by the names in the table's header.
+type tableRow map[string]string
+
+// eachRow calls add with each line after the first two: who wrote the table, and its header. Operators' names can begin with #, so
+// that no other line is a comment. A line of another shape is a fault of the build.
+func eachRow(text string, add func(tableRow)) {
+	_, text, _ = strings.Cut(text, "\n")
+	head, text, _ := strings.Cut(strings.TrimPrefix(text, "#"), "\n")
+	header := strings.Split(head, "\t")
+	row := make(tableRow, len(header))
 	for line := range strings.Lines(text) {
-		if line[0] == '#' {
-			continue
-		}
-		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(row) != cells {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(cells) != len(header) {
 			panic("rewriter: malformed built-in table: " + line)
+		}
+		for i, name := range header {
+			row[name] = cells[i]
 		}
 		add(row)
 	}
 }
 
-func (t *builtinTables) addFunction(row []string) {
-	o := builtinOverload{min: mustInt(row[3]), max: mustInt(row[4]), allowed: row[7] == "allow", harmless: row[8] == "t", reason: row[9]}
-	t.functions[row[0]] = append(t.functions[row[0]], o)
+func (r tableRow) is(name string) bool { return r[name] == "t" }
+
+func (r tableRow) allowed() bool { return r["decision"] == "allow" }
+
+func (t *builtinTables) addFunction(row tableRow) {
+	o := builtinOverload{min: mustInt(row["min_args"]), max: mustInt(row["max_args"]), allowed: row.allowed(), harmless: row.is("harmless"),
+		reason: row["reason"]}
+	t.functions[row["name"]] = append(t.functions[row["name"]], o)
 }
 
-func (t *builtinTables) addOperator(row []string) {
-	o := t.operators[row[0]]
-	if row[4] == "allow" {
-		o.prefix = o.prefix || row[1] == ""
-		o.binary = o.binary || row[1] != ""
-		plain, harmless := row[5] == "t", row[6] == "t"
+func (t *builtinTables) addOperator(row tableRow) {
+	o := t.operators[row["name"]]
+	if row.allowed() {
+		o.prefix = o.prefix || row["left"] == ""
+		o.binary = o.binary || row["left"] != ""
+		plain, harmless := row.is("plain"), row.is("harmless")
 		o.unharmless = o.unharmless || plain && !harmless
-		o.plainBinaryPresent = o.plainBinaryPresent || plain && row[1] != ""
+		o.plainBinaryPresent = o.plainBinaryPresent || plain && row["left"] != ""
 	}
-	t.operators[row[0]] = o
+	t.operators[row["name"]] = o
 }
 
-func (t *builtinTables) addType(row []string) {
-	y := &builtinType{name: row[0], oid: uint32(mustInt(row[1])), allowed: row[2] == "allow", plain: row[3] == "t"}
+func (t *builtinTables) addType(row tableRow) {
+	y := &builtinType{name: row["name"], oid: uint32(mustInt(row["oid"])), allowed: row.allowed(), plain: row.is("plain")}
 	t.types[y.name] = y
 	t.typesByOID[y.oid] = y
 }
@@ -153,8 +167,23 @@ func builtinAllowed(name string) bool {
 	return len(overloads) > 0
 }
 
-// builtinExists says whether pg_catalog has a function of this name, allowed or not.
-func builtinExists(name string) bool { return len(builtins().functions[name]) > 0 }
+// firstUserOID is FirstNormalObjectId: what initdb made lies below it.
+const firstUserOID = 16384
+
+// builtinExists says whether the server has a function of this name in pg_catalog, allowed or not.
+func builtinExists(cat *catalog.Snapshot, name string) bool {
+	return len(cat.Schemas["pg_catalog"].Functions[name]) > 0
+}
+
+// addedBuiltin says whether somebody has put a function into pg_catalog that such a call could mean: then the tables do not speak of it.
+func addedBuiltin(cat *catalog.Snapshot, name string, nargs int) bool {
+	for _, f := range cat.Schemas["pg_catalog"].Functions[name] {
+		if f.OID >= firstUserOID && takes(f, nargs) {
+			return true
+		}
+	}
+	return false
+}
 
 // harmlessFunction says whether every allowed built-in function that such a call could mean may run on another
 // tenant's row unnoticed. Whether the call is allowed at all is builtinDecision's to say.

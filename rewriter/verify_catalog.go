@@ -64,6 +64,11 @@ func (s *sweeper) function(names []string, nargs int) {
 		if ok, reason := builtinDecision(names[1], nargs); !ok {
 			s.fail("function %q: %s", names, reason)
 		}
+		for _, f := range s.in.bound.Catalog.Schemas["pg_catalog"].Functions[names[1]] {
+			if f.OID >= 16384 && canTake(f, nargs) {
+				s.fail("function %q(%s) is not Postgres's own", names, f.IdentityArgs)
+			}
+		}
 		return
 	}
 	schema := s.in.bound.Catalog.Schemas[names[0]]
@@ -93,6 +98,9 @@ func (s *sweeper) attribute(name string) {
 			s.fail("attribute %q can mean a call of %s.%s(%s)", name, f.Schema, f.Name, f.IdentityArgs)
 			return
 		}
+	}
+	if len(s.in.bound.Catalog.Schemas["pg_catalog"].Functions[name]) == 0 {
+		return // none on this server
 	}
 	overloads := builtins().functions[name]
 	for _, o := range overloads {

@@ -39,12 +39,12 @@ var harmlessFunctions = set(
 	"octet_length(text)", "octet_length(character)", "octet_length(bytea)", "octet_length(bit)",
 	"bit_length(text)", "bit_length(bytea)", "bit_length(bit)",
 	"btrim(text)", "ltrim(text)", "rtrim(text)", "btrim(text, text)", "ltrim(text, text)", "rtrim(text, text)",
-	"reverse(text)", "md5(text)", "md5(bytea)", "ascii(text)", "strpos(text, text)",
+	"reverse(text)", "reverse(bytea)", "md5(text)", "md5(bytea)", "ascii(text)", "strpos(text, text)",
 	"left(text, integer)", "right(text, integer)",
 	"sha224(bytea)", "sha256(bytea)", "sha384(bytea)", "sha512(bytea)",
 	"cardinality(anyarray)", "array_ndims(anyarray)", "array_dims(anyarray)",
 	"array_length(anyarray, integer)", "array_lower(anyarray, integer)", "array_upper(anyarray, integer)",
-	"num_nulls(VARIADIC \"any\")", "num_nonnulls(VARIADIC \"any\")",
+	"num_nulls(\"any\")", "num_nonnulls(\"any\")",
 	"jsonb_typeof(jsonb)", "json_typeof(json)",
 	"sign(numeric)", "sign(double precision)", "ceil(double precision)", "ceil(numeric)", "ceiling(double precision)",
 	"ceiling(numeric)", "floor(double precision)", "floor(numeric)",
@@ -56,30 +56,15 @@ var harmlessFunctions = set(
 	"ts_match_vq(tsvector, tsquery)", "ts_match_qv(tsquery, tsvector)",
 )
 
-// harmless says whether the function may run on another tenant's row.
-func harmless(p *proc, operators []operator) bool {
-	if p.volatility == "v" || p.kind != "f" {
-		return false
-	}
-	if p.leakproof || harmlessFunctions[p.signature()] {
-		return true
-	}
-	for _, o := range operators {
-		if o.function == p.signature() && o.harmless() {
-			return true
-		}
-	}
-	return false
-}
-
 // operator is one row of pg_operator; types are pg_type names, left is empty for a prefix operator.
 type operator struct {
 	name, left, right string
 	function          string // signature
 	allowed           bool
+	majors            majors
 }
 
-func (o operator) harmless() bool {
+func (o *operator) harmless() bool {
 	return o.allowed && harmlessOperators[o.name] && o.left != "" && !unplain(o.left) && !unplain(o.right)
 }
 
@@ -91,6 +76,7 @@ type typeRow struct {
 	oid  uint32
 	kind string // typtype
 	elem string // element of an array
+	majors
 }
 
 // refusedTypes may not be named by clients. Input and output of the reg* types look names up in the catalog; the others
@@ -98,7 +84,7 @@ type typeRow struct {
 var refusedTypes = set("xid", "xid8", "cid", "aclitem", "txid_snapshot", "pg_snapshot", "refcursor", "gtsvector",
 	"pg_brin_bloom_summary", "pg_brin_minmax_multi_summary", "pg_dependencies", "pg_mcv_list", "pg_ndistinct", "pg_node_tree")
 
-func (t typeRow) allowed() bool {
+func (t *typeRow) allowed() bool {
 	base := t.name
 	if t.elem != "" {
 		base = t.elem
@@ -111,6 +97,6 @@ func (t typeRow) allowed() bool {
 }
 
 // plain says whether the verdicts on operators by name hold for values of this type.
-func (t typeRow) plain() bool {
+func (t *typeRow) plain() bool {
 	return t.allowed() && !unplain(t.name) && !(t.elem != "" && unplain(t.elem))
 }

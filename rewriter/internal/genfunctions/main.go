@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -10,125 +9,86 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func main() {
-	dsn := flag.String("dsn", "", "a live Postgres, any role")
 	out := flag.String("out", "rewriter", "folder of functions.tsv, operators.tsv and types.tsv")
-	merge := flag.Bool("merge", false, "keep entries that the files have and this server lacks")
 	flag.Parse()
-	if err := run(context.Background(), *dsn, *out, *merge); err != nil {
+	if err := run(context.Background(), flag.Args(), *out); err != nil {
 		fmt.Fprintln(os.Stderr, "genfunctions:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dsn, out string, merge bool) error {
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	procs, err := loadProcs(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("read pg_proc: %w", err)
-	}
-	verdicts := make(map[string]verdict, len(procs))
-	for i := range procs {
-		verdicts[procs[i].signature()] = decide(&procs[i])
-	}
-	operators, err := loadOperators(ctx, conn, verdicts)
-	if err != nil {
-		return fmt.Errorf("read pg_operator: %w", err)
-	}
-	types, err := loadTypes(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("read pg_type: %w", err)
-	}
-	tables := []table{functionTable(procs, verdicts, operators), operatorTable(operators), typeTable(types)}
-	for _, t := range tables {
-		path := filepath.Join(out, t.file)
-		if merge {
-			if err := t.keepFrom(path); err != nil {
-				return err
-			}
+func run(ctx context.Context, dsns []string, out string) error {
+	var servers []*server
+	seen := map[int]bool{}
+	for _, dsn := range dsns {
+		s, err := load(ctx, dsn)
+		if err != nil {
+			return err
 		}
-		if err := t.write(path); err != nil {
+		servers = append(servers, s)
+		seen[s.major] = true
+	}
+	for major := oldest; major <= newest; major++ {
+		if !seen[major] {
+			return fmt.Errorf("the tables are made of all majors from %d to %d: there is no server of %d", oldest, newest, major)
+		}
+	}
+	sort.Slice(servers, func(i, j int) bool { return servers[i].major < servers[j].major })
+	u := unite(servers)
+	for _, p := range u.procs {
+		if p.verdict.reason == unreviewed {
+			fmt.Fprintf(os.Stderr, "to be reviewed, denied until then: %s, Postgres %s\n", p.signature(), p.majors)
+		}
+	}
+	for _, t := range []table{u.functionTable(), u.operatorTable(), u.typeTable()} {
+		if err := t.write(filepath.Join(out, t.file)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// table is one file: rows by key, which is their first keys columns.
+// table is one file.
 type table struct {
 	file   string
 	header []string
-	keys   int
-	rows   map[string]string
+	lines  []string
 }
 
-func (t *table) add(cells ...string) {
-	t.rows[strings.Join(cells[:t.keys], "\t")] = strings.Join(cells, "\t")
-}
-
-// keepFrom takes over the rows of an earlier file whose keys are new here.
-func (t *table) keepFrom(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for scan := bufio.NewScanner(f); scan.Scan(); {
-		line := scan.Text()
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		key := strings.Join(strings.SplitN(line, "\t", t.keys+1)[:t.keys], "\t")
-		if _, ok := t.rows[key]; !ok {
-			t.rows[key] = line
-		}
-	}
-	return nil
-}
+func (t *table) add(cells ...string) { t.lines = append(t.lines, strings.Join(cells, "\t")) }
 
 func (t *table) write(path string) error {
-	lines := make([]string, 0, len(t.rows))
-	for _, line := range t.rows {
-		lines = append(lines, line)
-	}
-	sort.Strings(lines)
-	text := "# Written by rewriter/internal/genfunctions; do not edit.\n#" + strings.Join(t.header, "\t") + "\n" + strings.Join(lines, "\n") + "\n"
+	sort.Strings(t.lines)
+	text := "# Written by rewriter/internal/genfunctions; do not edit.\n#" + strings.Join(t.header, "\t") + "\n" + strings.Join(t.lines, "\n") + "\n"
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-func functionTable(procs []proc, verdicts map[string]verdict, operators []operator) table {
-	t := table{file: "functions.tsv", keys: 2, rows: map[string]string{},
-		header: []string{"name", "identity_args", "kind", "min_args", "max_args", "volatility", "leakproof", "decision", "harmless", "reason"}}
-	for i := range procs {
-		p := &procs[i]
-		v := verdicts[p.signature()]
-		t.add(p.name, p.args, p.kind, strconv.Itoa(p.min), strconv.Itoa(p.max), p.volatility, flagText(p.leakproof),
-			decisionText(v.allow), flagText(v.allow && harmless(p, operators)), v.reason)
+func (u *union) functionTable() table {
+	t := table{file: "functions.tsv",
+		header: []string{"name", "args", "kind", "min_args", "max_args", "volatility", "leakproof", "strict", "majors", "decision", "harmless", "reason"}}
+	for _, p := range u.procs {
+		t.add(p.name, p.args, p.kind, strconv.Itoa(p.min), strconv.Itoa(p.max), p.volatility, flagText(p.leakproof), flagText(p.strict),
+			p.majors.String(), decisionText(p.verdict.allow), flagText(p.verdict.allow && u.harmless(p)), p.verdict.reason)
 	}
 	return t
 }
 
-func operatorTable(operators []operator) table {
-	t := table{file: "operators.tsv", keys: 3, rows: map[string]string{},
-		header: []string{"name", "left", "right", "function", "decision", "plain", "harmless"}}
-	for _, o := range operators {
-		t.add(o.name, o.left, o.right, o.function, decisionText(o.allowed), flagText(!unplain(o.left) && !unplain(o.right)), flagText(o.harmless()))
+func (u *union) operatorTable() table {
+	t := table{file: "operators.tsv", header: []string{"name", "left", "right", "function", "majors", "decision", "plain", "harmless"}}
+	for _, o := range u.operators {
+		t.add(o.name, o.left, o.right, o.function, o.majors.String(), decisionText(o.allowed), flagText(!unplain(o.left) && !unplain(o.right)),
+			flagText(o.harmless()))
 	}
 	return t
 }
 
-func typeTable(types []typeRow) table {
-	t := table{file: "types.tsv", keys: 1, rows: map[string]string{}, header: []string{"name", "oid", "decision", "plain"}}
-	for _, y := range types {
-		t.add(y.name, strconv.FormatUint(uint64(y.oid), 10), decisionText(y.allowed()), flagText(y.plain()))
+func (u *union) typeTable() table {
+	t := table{file: "types.tsv", header: []string{"name", "oid", "majors", "decision", "plain"}}
+	for _, y := range u.types {
+		t.add(y.name, strconv.FormatUint(uint64(y.oid), 10), y.majors.String(), decisionText(y.allowed()), flagText(y.plain()))
 	}
 	return t
 }
