@@ -81,7 +81,7 @@ func TestExamplesAreAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Listen) != 3 || !c.Listen[1].TLSRequired || c.Listen[1].Certificate == nil || len(c.Policy.Tables) != 4 || len(c.Users) != 3 {
+	if len(c.Listen) != 3 || !c.Listen[1].TLSRequired || c.Listen[1].Certificate == nil || len(c.Policy.Tables) != 6 || len(c.Users) != 3 {
 		t.Errorf("%+v", c)
 	}
 }

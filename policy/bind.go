@@ -29,14 +29,15 @@ type Bound struct {
 type BoundTable struct {
 	Relation *catalog.Relation
 	Scope    Scope
-	// Column and Type are the tenant column's of a ScopeTenant table, else zero. Type is never TypeAny there. Views
-	// have none: the tables in their definitions are confined.
-	// A view has none: it is replaced by its definition.
+	// Column and Type are the tenant column's of a table of scope tenant or mixed, else zero. Type is never TypeAny there.
+	// A view has none: it is replaced by its definition, and the tables in it are confined.
 	Column string
 	Type   ColumnType
 	// Hidden is set when clients do not see the tenant column (hide_column); of a view, the column HiddenColumn of its own.
 	Hidden bool
 	hidden string
+	// SoftDelete is nil for relations without marked rows, and for views.
+	SoftDelete *SoftDelete
 	// Rule is the pattern that decided, for people; empty when no rule names the relation.
 	Rule string
 	// Problem says why a relation that a rule puts in a scope is denied all the same
@@ -56,9 +57,11 @@ func Bind(p *Policy, s *catalog.Snapshot) *Bound {
 		types:  map[ColumnType]bool{},
 	}
 	for oid, r := range s.ByOID {
-		t := p.bindTable(r)
-		b.tables[oid] = t
-		if t.Scope == ScopeTenant && t.Column != "" {
+		b.tables[oid] = p.bindTable(r)
+	}
+	b.checkChildren()
+	for _, t := range b.tables {
+		if t.Scope.HasTenant() && t.Column != "" {
 			b.types[t.Type] = true
 		}
 	}
@@ -103,14 +106,17 @@ func (p *Policy) bindTable(r *catalog.Relation) *BoundTable {
 	switch rule.Scope {
 	case ScopeGlobal:
 		t.Scope = ScopeGlobal
-	case ScopeTenant:
+	case ScopeTenant, ScopeMixed:
 		if r.Kind == catalog.View { // expanded by the rewriter: the tables below it carry the tenant column
-			t.Scope = ScopeTenant
+			t.Scope = rule.Scope
 		} else {
 			p.bindTenantTable(t, rule)
 		}
 		p.hide(t, rule)
 	case ScopeDenied:
+	}
+	if rule.SoftDelete != nil && t.Scope != ScopeDenied && r.Kind != catalog.View {
+		t.bindSoftDelete(rule.SoftDelete)
 	}
 	return t
 }
@@ -136,7 +142,7 @@ func (p *Policy) bindTenantTable(t *BoundTable, rule *TableRule) {
 		t.Problem = fmt.Sprintf("its column %q is of type %s, the policy says %s", column, c.TypeName, want)
 		return
 	}
-	t.Scope, t.Column, t.Type = ScopeTenant, column, have
+	t.Scope, t.Column, t.Type = rule.Scope, column, have
 }
 
 // TenantColumn returns the column and type that a rule of scope tenant asks for, after the policy's defaults.

@@ -17,12 +17,19 @@ type TenantEntry struct {
 
 // TableEntry is one element of the key tables.
 type TableEntry struct {
-	Match  string `yaml:"match" require:"true" doc:"Relations by schema.name: tables, views, materialized views, foreign tables and partitions, each by its own name. A * stands for any run of characters, a part in double quotes is taken as it stands; case matters. The schemas of Postgres itself are never matched."`
-	Scope  string `yaml:"scope" require:"true" enum:"tenant,global,denied" doc:"tenant: rows carry the tenant column. global: the same rows for everybody, read-only unless a role has write_global. denied: refused. A view of scope tenant or global is expanded, and the relations in it follow their own rules."`
-	Column string `yaml:"column" doc:"Tenant column of these tables; default: tenant.column. Only with scope tenant."`
-	Type   string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric" doc:"Its type; default: tenant.type. Only with scope tenant."`
+	Match      string `yaml:"match" require:"true" doc:"Relations by schema.name: tables, views, materialized views, foreign tables and partitions, each by its own name. A * stands for any run of characters, a part in double quotes is taken as it stands; case matters. The schemas of Postgres itself are never matched."`
+	Scope      string `yaml:"scope" require:"true" enum:"tenant,mixed,global,denied" doc:"tenant: rows carry the tenant column. mixed: so they do, and rows in which it is NULL are defaults that everybody reads and nobody writes. global: the same rows for everybody, read-only unless a role has write_global. denied: refused. A view of scope tenant, mixed or global is expanded, and the relations in it follow their own rules."`
+	Column     string `yaml:"column" doc:"Tenant column of these tables; default: tenant.column. Only with scope tenant or mixed."`
+	Type       string `yaml:"type" enum:"text,varchar,uuid,int4,int8,numeric" doc:"Its type; default: tenant.type. Only with scope tenant or mixed."`
+	HideColumn bool   `yaml:"hide_column" default:"false" doc:"true: for applications that were written for one tenant. The tenant column does not exist for clients: not in SELECT *, RETURNING *, whole rows and NATURAL JOIN, not as a column to fill in INSERT without a column list; and naming it is Postgres's error for a missing column. For a view: the column of that name that the view shows. Only with scope tenant or mixed."`
+	// SoftDelete is nil when the key was not given.
+	SoftDelete *SoftDeleteEntry `yaml:"soft_delete" doc:"Rows of these tables are marked as deleted by a column, and hidden then. Not with scope denied; on views it has no effect, the tables in them follow their own rules."`
+}
 
-	HideColumn bool `yaml:"hide_column" default:"false" doc:"true: for applications that were written for one tenant. The tenant column does not exist for clients: not in SELECT *, RETURNING *, whole rows and NATURAL JOIN, not as a column to fill in INSERT without a column list; and naming it is Postgres's error for a missing column. For a view: the column of that name that the view shows. Only with scope tenant."`
+// SoftDeleteEntry is the key soft_delete of a table rule.
+type SoftDeleteEntry struct {
+	Column        string `yaml:"column" require:"true" doc:"A timestamptz, timestamp or date that is NULL in live rows, or a boolean that is true in deleted ones."`
+	RewriteDelete bool   `yaml:"rewrite_delete" default:"false" doc:"DELETE marks the row (with the time, or true) instead of removing it. Triggers for DELETE and the actions of foreign keys do not run then."`
 }
 
 // FunctionEntry is one element of a key functions.
@@ -45,5 +52,6 @@ type RoleEntry struct {
 	ActFor      []string        `yaml:"act_for" doc:"Tenants that a user of this role, having no tenant of its own, may act for. It chooses one at login by the startup option pgcordon.tenant."`
 	WriteGlobal bool            `yaml:"write_global" default:"false" doc:"Allows writing to tables of scope global."`
 	DDL         bool            `yaml:"ddl" default:"false" doc:"Allows changing the schema (CREATE, ALTER, DROP, COMMENT and the like), DO and CALL. These statements are not confined to a tenant: a role with this right is trusted with every tenant's rows. The catalog is read again before the role's next statement."`
+	SeesDeleted bool            `yaml:"sees_deleted" default:"false" doc:"Shows rows that are marked as deleted (soft_delete)."`
 	Functions   []FunctionEntry `yaml:"functions" doc:"Functions that this role may call in addition."`
 }

@@ -51,7 +51,7 @@ var columnTypes = map[string]ColumnType{
 	"int4": TypeInt4, "int8": TypeInt8, "numeric": TypeNumeric,
 }
 
-var scopes = map[string]Scope{"tenant": ScopeTenant, "global": ScopeGlobal, "denied": ScopeDenied}
+var scopes = map[string]Scope{"tenant": ScopeTenant, "mixed": ScopeMixed, "global": ScopeGlobal, "denied": ScopeDenied}
 
 // builder makes a Policy of a File and collects what is wrong.
 type builder struct {
@@ -62,19 +62,30 @@ type builder struct {
 func (b *builder) table(i int, t TableEntry) {
 	at := func(key string) yamlpos.Path { return yamlpos.Path{"tables", i, key} }
 	scope := scopes[t.Scope]
-	if scope != ScopeTenant {
+	if !scope.HasTenant() {
 		for _, key := range []string{"column", "type", "hide_column"} {
 			if b.doc.Has(at(key)) {
-				b.doc.Errorf(append(at(key)[:2:2], yamlpos.Key(key)), "%s means nothing for scope %s: only a tenant table has a tenant column", key, scope)
+				b.doc.Errorf(append(at(key)[:2:2], yamlpos.Key(key)), "%s means nothing for scope %s: only a tenant or mixed table has a tenant column", key, scope)
 			}
 		}
 	} else if t.Column == "" && b.doc.Has(at("column")) {
 		b.doc.Errorf(at("column"), "the name of the tenant column is empty")
 	}
+	var deleted *SoftDeleteRule
+	if s := t.SoftDelete; s != nil {
+		deleted = &SoftDeleteRule{Column: s.Column, RewriteDelete: s.RewriteDelete}
+		switch {
+		case scope == ScopeDenied:
+			b.doc.Errorf(append(at("soft_delete")[:2:2], yamlpos.Key("soft_delete")), "soft_delete means nothing for scope denied")
+		case s.Column == "":
+			b.doc.Errorf(append(at("soft_delete"), "column"), "the name of the column is empty")
+		}
+	}
 	pattern, err := ParsePattern(t.Match)
 	// A rule in error is kept too, so that positions in Tables are those of the file.
 	defer func() {
-		b.policy.Tables = append(b.policy.Tables, TableRule{Match: pattern, Scope: scope, Column: t.Column, Type: columnTypes[t.Type], HideColumn: t.HideColumn})
+		b.policy.Tables = append(b.policy.Tables, TableRule{Match: pattern, Scope: scope, Column: t.Column, Type: columnTypes[t.Type],
+			HideColumn: t.HideColumn, SoftDelete: deleted})
 	}()
 	if err != nil {
 		b.doc.Errorf(at("match"), "%q: %v", t.Match, err)
@@ -124,7 +135,7 @@ func (b *builder) functions(path yamlpos.Path, entries []FunctionEntry, inherite
 
 func (b *builder) role(name string, e RoleEntry) {
 	at := func(steps ...any) yamlpos.Path { return append(yamlpos.Path{"roles", name}, steps...) }
-	role := &Role{Name: name, ReadOnly: e.Access == "read_only", WriteGlobal: e.WriteGlobal, DDL: e.DDL}
+	role := &Role{Name: name, ReadOnly: e.Access == "read_only", WriteGlobal: e.WriteGlobal, DDL: e.DDL, SeesDeleted: e.SeesDeleted}
 	if role.ReadOnly && role.DDL {
 		b.doc.Errorf(at("ddl"), "a read_only role cannot change the schema")
 	}

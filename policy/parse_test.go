@@ -57,7 +57,7 @@ roles:
 statements: {vacuum: true, truncate: 1}
 `, []string{
 			`1:1: unknown key "tenants": did you mean "tenant"?`, `1:1: the key "tenant" is missing`,
-			`3:30: "tennant": expected one of tenant, global, denied`,
+			`3:30: "tennant": expected one of tenant, mixed, global, denied`,
 			`4:5: the key "scope" is missing`, `4:23: unknown key "scop": did you mean "scope"?`,
 			`5:13: expected a string, found a list`, `6:12: expected a list, found a mapping`,
 			`8:15: "readonly": expected one of read_only, read_write`, `8:34: expected a list, found a string`,
@@ -86,6 +86,18 @@ roles:
 			`11:12: "public.f(int)" is allowed already, by "public.f"`, `12:12: "pg_catalog.pg_read_file": the functions of pg_catalog`,
 			`13:12: "public.*": a function is named in full`, `14:27: say why`,
 			`16:40: the role is read_only`, `16:62: the tenant "acme" stands here a second time`, `16:68: a tenant id is 1 to 255 bytes`}},
+		{"soft delete", `tenant: {column: tenant_id}
+tables:
+  - {match: public.a, scope: denied, soft_delete: {column: deleted_at}}
+  - {match: public.b, scope: tenant, soft_delete: {column: ""}}
+  - {match: public.c, scope: mixed, soft_delete: {rewrite_delete: true}}
+`, []string{`5:50: the key "column" is missing here`}},
+		{"soft delete, meaning", `tenant: {column: tenant_id}
+tables:
+  - {match: public.a, scope: denied, soft_delete: {column: deleted_at}}
+  - {match: public.b, scope: tenant, soft_delete: {column: ""}}
+  - {match: public.c, scope: mixed, column: org_id, soft_delete: {column: gone}}
+`, []string{`3:38: soft_delete means nothing for scope denied`, `4:60: the name of the column is empty`}},
 		{"anchors", "tenant: &t {column: a}\n", []string{`1:9: anchors and aliases are not supported`}},
 		{"syntax", "tenant: {column: a\ntables: []\n", []string{`this is not YAML`}},
 		{"two documents", "tenant: {column: a}\n---\ntenant: {column: b}\n", []string{`a second document`}},

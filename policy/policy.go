@@ -9,6 +9,7 @@ const (
 	ScopeTenant                 // each row carries the tenant column
 	ScopeGlobal                 // shared reference data, read-only to tenants unless a role may write it
 	ScopeTemporary              // a session's own temporary table; no rule gives this scope
+	ScopeMixed                  // as ScopeTenant, beside default rows whose tenant column is NULL: everybody reads those, nobody writes them
 )
 
 // String returns the scope's name in policy.yaml.
@@ -22,9 +23,14 @@ func (s Scope) String() string {
 		return "global"
 	case ScopeTemporary:
 		return "temporary"
+	case ScopeMixed:
+		return "mixed"
 	}
 	return "invalid"
 }
+
+// HasTenant reports whether rows of tables of this scope carry the tenant column.
+func (s Scope) HasTenant() bool { return s == ScopeTenant || s == ScopeMixed }
 
 // ColumnType is a type that a tenant column may have.
 type ColumnType uint8
@@ -81,7 +87,7 @@ func (t ColumnType) ParamOID() uint32 {
 
 // Policy is a parsed policy.yaml, not yet checked against a catalog. It is immutable.
 type Policy struct {
-	// Column and Type are the defaults for tables of scope tenant.
+	// Column and Type are the defaults for tables of scope tenant or mixed.
 	Column string
 	Type   ColumnType
 	// Tables are tried in order of written rules; the first whose pattern matches decides.
@@ -114,6 +120,16 @@ type TableRule struct {
 	Type   ColumnType // TypeAny: the policy's default
 	// HideColumn keeps the tenant column from applications that were written for one tenant.
 	HideColumn bool
+	// SoftDelete is nil for tables whose rows are deleted for good.
+	SoftDelete *SoftDeleteRule
+}
+
+// SoftDeleteRule says how a table marks rows as deleted.
+type SoftDeleteRule struct {
+	// Column is NULL in rows that are not deleted; a boolean one may be false as well.
+	Column string
+	// RewriteDelete makes DELETE mark the row.
+	RewriteDelete bool
 }
 
 // FunctionRule vouches for one function of the user's, all overloads or one.
@@ -134,6 +150,8 @@ type Role struct {
 	WriteGlobal bool
 	// DDL lets the role change the schema and run code (DO, CALL). Such a role is trusted: what it runs is not confined.
 	DDL bool
+	// SeesDeleted lets the role see rows that are marked as deleted.
+	SeesDeleted bool
 	// ActFor names the tenants for which a user of this role, having no tenant of its own, may act.
 	// It chooses one at login, by the startup option pgcordon.tenant.
 	ActFor []TenantID

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 	case pgwire.MsgParameterDescription:
 		return r.parameters(body, e)
 	case pgwire.MsgCommandComplete, pgwire.MsgEmptyQuery, pgwire.MsgPortalSuspended:
-		return r.executed(typ, e)
+		return r.executed(typ, body, e)
 	case pgwire.MsgDataRow:
 		e.reply.add(body)
 		r.take(false, nil)
@@ -167,8 +168,24 @@ func (r *relay) parameters(body []byte, e *expectation) error {
 	return nil
 }
 
+// tag is the CommandComplete that the client gets instead of the upstream's; nil for none. Of a Query's statements each has one.
+func (run *execution) tag(typ byte, body []byte) []byte {
+	if typ != pgwire.MsgCommandComplete || run.statement >= len(run.plan.Statements) {
+		return nil
+	}
+	word := run.plan.Statements[run.statement].Tag
+	if run.portal == nil {
+		run.statement++
+	}
+	if word == "" {
+		return nil
+	}
+	_, rest, _ := bytes.Cut(body, []byte{' '})
+	return pgwire.Append(nil, typ, append([]byte(word+" "), rest...)...)
+}
+
 // executed handles the end of a statement.
-func (r *relay) executed(typ byte, e *expectation) error {
+func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 	if e.mode == fake || e.kind != answerExecute && (e.kind != answerQuery || typ == pgwire.MsgPortalSuspended) {
 		return errDesync
 	}
@@ -185,7 +202,11 @@ func (r *relay) executed(typ byte, e *expectation) error {
 	}
 	e.run.current = 0
 	r.count(e, r.current, true)
-	r.take(true, nil)
+	if tag := e.run.tag(typ, body); tag != nil {
+		r.take(false, tag)
+	} else {
+		r.take(true, nil)
+	}
 	if e.kind == answerExecute {
 		r.finish(e.run)
 		r.pop()

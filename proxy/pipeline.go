@@ -64,6 +64,7 @@ type execution struct {
 	// Below belongs to the relay.
 	rows, bytes int64
 	current     int64 // rows of the statement that runs, of several in a Query
+	statement   int   // index of that statement
 	state       string
 	limit       string
 	over        bool // the row limit was passed

@@ -27,8 +27,12 @@ func (p *pass) statement(n *pg.Node) Statement {
 		p.update(v.UpdateStmt, nil, nil)
 		return Statement{Kind: KindUpdate, Writes: true, Returns: len(v.UpdateStmt.ReturningList) > 0}
 	case *pg.Node_DeleteStmt:
-		p.delete(v.DeleteStmt, nil, nil)
-		return Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
+		p.deletion(n, nil, nil)
+		st := Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
+		if n.GetUpdateStmt() != nil {
+			st.Tag = "DELETE"
+		}
+		return st
 	case *pg.Node_MergeStmt:
 		p.mergeStmt(v.MergeStmt)
 		return Statement{Kind: KindMerge, Writes: true}

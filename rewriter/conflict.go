@@ -11,7 +11,7 @@ import (
 // index over (tenant, email). It does so only when no index could match what the client wrote, for which Postgres would report 42P10:
 // so it never changes which index a statement means.
 func (p *pass) inferTenant(inf *pg.InferClause, t *policy.BoundTable) {
-	if t.Scope != policy.ScopeTenant || len(inf.IndexElems) == 0 { // ON CONSTRAINT names its index
+	if !t.Scope.HasTenant() || len(inf.IndexElems) == 0 { // ON CONSTRAINT names its index
 		return
 	}
 	spec := inference{columns: map[string]bool{}, where: inf.WhereClause != nil}

@@ -35,20 +35,77 @@ func (p *pass) number(clientParams int) []TenantParam {
 	return out
 }
 
-// predicate is `ref.column = $n`, bare: no cast or function around the column, so that Postgres can use its index and
-// puts it before everything of the client's that costs more than one operator.
+// access says which rows of a relation a predicate lets through.
+type access uint8
+
+const (
+	reading  access = iota // the tenant's, and default rows
+	writing                // the tenant's alone
+	extended               // as reading, and the rows of NULLs with which a join extends the relation
+)
+
+// confined tells whether the relation has rows that the session may not see, so that it needs a predicate.
+func (p *pass) confined(t *policy.BoundTable) bool { return t.Scope.HasTenant() || p.hidesMarked(t) }
+
+// hidesMarked tells whether rows that are marked as deleted are hidden from the session.
+func (p *pass) hidesMarked(t *policy.BoundTable) bool {
+	return t.SoftDelete != nil && !(p.role != nil && p.role.SeesDeleted) && !omitted("marked rows")
+}
+
+// predicate is the condition on rows that are read, of a relation that is confined. See predicates.
 func (p *pass) predicate(ref []string, t *policy.BoundTable) *pg.Node {
+	return and(p.predicates(ref, t, reading), nil)
+}
+
+// targetPredicate is the condition on rows that are written.
+func (p *pass) targetPredicate(ref []string, t *policy.BoundTable) *pg.Node {
+	return and(p.predicates(ref, t, writing), nil)
+}
+
+// predicates are the conditions that confine a relation.
+//
+// For the tenant it is `ref.column = $n`, bare: no cast or function around the column, so that Postgres can use its index and
+// puts it before everything of the client's that costs more than one operator. Where default rows are let through it is
+// `ref.column = $n OR ref.column IS NULL`, which costs the same. A test for a mark of deletion costs nothing, and runs first.
+func (p *pass) predicates(ref []string, t *policy.BoundTable, a access) []*pg.Node {
+	var out []*pg.Node
+	if t.Scope.HasTenant() {
+		equal := &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
+			Kind:  pg.A_Expr_Kind_AEXPR_OP,
+			Name:  p.equals(),
+			Lexpr: columnOf(ref, t.Column),
+			Rexpr: p.tenantParam(t.Type),
+		}}}
+		if a == extended || t.Scope == policy.ScopeMixed && (a == reading || omitted("default rows kept from writes")) {
+			equal = boolExpr(pg.BoolExprType_OR_EXPR, []*pg.Node{equal, isNull(columnOf(ref, t.Column))})
+		}
+		out = append(out, equal)
+	}
+	if p.hidesMarked(t) {
+		out = append(out, live(ref, t.SoftDelete))
+	}
+	return out
+}
+
+// live is the condition that a row is not marked as deleted.
+func live(ref []string, s *policy.SoftDelete) *pg.Node {
+	column := columnOf(ref, s.Column)
+	if !s.Boolean {
+		return isNull(column)
+	}
+	return &pg.Node{Node: &pg.Node_BooleanTest{BooleanTest: &pg.BooleanTest{Arg: column, Booltesttype: pg.BoolTestType_IS_NOT_TRUE}}}
+}
+
+func isNull(n *pg.Node) *pg.Node {
+	return &pg.Node{Node: &pg.Node_NullTest{NullTest: &pg.NullTest{Arg: n, Nulltesttype: pg.NullTestType_IS_NULL}}}
+}
+
+func columnOf(ref []string, column string) *pg.Node {
 	fields := make([]*pg.Node, 0, len(ref)+1)
 	for _, r := range ref {
 		fields = append(fields, pg.MakeStrNode(r))
 	}
-	fields = append(fields, pg.MakeStrNode(t.Column))
-	return &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
-		Kind:  pg.A_Expr_Kind_AEXPR_OP,
-		Name:  p.equals(),
-		Lexpr: columnRef(fields),
-		Rexpr: p.tenantParam(t.Type),
-	}}}
+	return columnRef(append(fields, pg.MakeStrNode(column)))
 }
 
 // equals is the name of the predicate's operator.
@@ -76,7 +133,7 @@ func castName(t policy.ColumnType) string {
 	return "text"
 }
 
-// sub wraps a relation into `(SELECT * FROM rel WHERE rel.column = $n) AS alias`, for places where a predicate
+// sub wraps a relation into `(SELECT * FROM rel WHERE <predicate>) AS alias`, for places where a predicate
 // beside the relation would not filter it, or a hidden column would show.
 func (p *pass) sub(rv *pg.RangeVar, t *policy.BoundTable) (*pg.Node, *pg.SelectStmt) {
 	alias := rv.Alias
@@ -103,12 +160,14 @@ func (p *pass) sub(rv *pg.RangeVar, t *policy.BoundTable) (*pg.Node, *pg.SelectS
 
 // and joins the tenant predicates, first, with the client's condition.
 func and(preds []*pg.Node, client *pg.Node) *pg.Node {
-	args := append([]*pg.Node(nil), preds...)
-	if client != nil {
-		if b := client.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR {
+	var args []*pg.Node
+	for _, n := range append(append([]*pg.Node(nil), preds...), client) {
+		switch b := n.GetBoolExpr(); {
+		case n == nil:
+		case b != nil && b.Boolop == pg.BoolExprType_AND_EXPR:
 			args = append(args, b.Args...)
-		} else {
-			args = append(args, client)
+		default:
+			args = append(args, n)
 		}
 	}
 	switch len(args) {
@@ -139,11 +198,39 @@ func typeCast(arg *pg.Node, typ string) *pg.Node {
 	}}}
 }
 
-// note records what was done to a relation.
+// note records what was done to a relation that is read.
 func (p *pass) note(t *policy.BoundTable, alias string, ref []string, place string) {
+	p.noteAccess(t, alias, ref, place, reading)
+}
+
+// noteTarget records what was done to a relation that is written.
+func (p *pass) noteTarget(t *policy.BoundTable, alias string, ref []string, place string) {
+	p.noteAccess(t, alias, ref, place, writing)
+}
+
+func (p *pass) noteAccess(t *policy.BoundTable, alias string, ref []string, place string, a access) {
 	n := RelationNote{Relation: t.Relation.Schema + "." + t.Relation.Name, Alias: alias, Scope: t.Scope, Place: place}
-	if t.Scope == policy.ScopeTenant && ref != nil {
-		n.Predicate = strings.Join(ref, ".") + "." + t.Column + " = tenant"
+	if ref != nil {
+		n.Predicate = p.described(strings.Join(ref, ".")+".", t, a)
 	}
 	p.notes = append(p.notes, n)
+}
+
+// described is what predicates makes, in words.
+func (p *pass) described(ref string, t *policy.BoundTable, a access) string {
+	var parts []string
+	switch {
+	case t.Scope == policy.ScopeMixed && a == reading:
+		parts = append(parts, "("+ref+t.Column+" = tenant OR "+ref+t.Column+" IS NULL)")
+	case t.Scope.HasTenant():
+		parts = append(parts, ref+t.Column+" = tenant")
+	}
+	if p.hidesMarked(t) {
+		test := " IS NULL"
+		if t.SoftDelete.Boolean {
+			test = " IS NOT TRUE"
+		}
+		parts = append(parts, ref+t.SoftDelete.Column+test)
+	}
+	return strings.Join(parts, " AND ")
 }

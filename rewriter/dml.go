@@ -54,9 +54,12 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 			return nil, nil
 		}
 		it.global = true
+		if p.hidesMarked(t) {
+			it.global, it.table, it.target = false, t, true
+		}
 		p.note(t, it.name, nil, "global: the role may write it")
-	case policy.ScopeTenant:
-		it.table = t
+	case policy.ScopeTenant, policy.ScopeMixed:
+		it.table, it.target = t, true
 		p.markTenant(it, t)
 	case policy.ScopeTemporary:
 		it.global = true
@@ -90,35 +93,38 @@ func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 	return p.outputColumns(s.ReturningList, sc)
 }
 
-// delete rewrites a DELETE and returns the columns of RETURNING.
-func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) []column {
+// delete rewrites a DELETE and returns the columns of RETURNING, and the target; nil when the statement was denied.
+func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) ([]column, *policy.BoundTable) {
 	ctes = p.with(s.WithClause, ctes, parent)
 	t, it := p.target(s.Relation)
 	if t == nil {
-		return nil
+		return nil, nil
 	}
 	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
 	sc.wrapHidden = p.hides && starNeedsWrap(s.ReturningList, s.UsingClause)
 	where := p.targetSink(t, it)
+	if marks(t) && !p.hidesMarked(t) { // who sees marked rows does not mark them again
+		where.preds = append(where.preds, live(it.ref, t.SoftDelete))
+	}
 	p.from(s.UsingClause, sc, where)
 	p.expr(s.WhereClause, sc)
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
-		return nil
+		return nil, nil
 	}
 	s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
-	return p.outputColumns(s.ReturningList, sc)
+	return p.outputColumns(s.ReturningList, sc), t
 }
 
 // targetSink starts the WHERE of an UPDATE or DELETE with the predicate of its target.
 func (p *pass) targetSink(t *policy.BoundTable, it *item) *sink {
 	where := &sink{place: "WHERE"}
-	if t.Scope == policy.ScopeTenant {
+	if p.confined(t) {
 		if !omitted("WHERE of the target") {
-			where.preds = append(where.preds, p.predicate(it.ref, t))
+			where.preds = append(where.preds, p.targetPredicate(it.ref, t))
 		}
-		p.note(t, it.name, it.ref, "WHERE of the target")
+		p.noteTarget(t, it.name, it.ref, "WHERE of the target")
 	}
 	return where
 }
@@ -136,7 +142,7 @@ func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
 		if p.denyHidden(t, r.Name, r.Location) {
 			return
 		}
-		isTenant := t.Scope == policy.ScopeTenant && r.Name == t.Column
+		isTenant := t.Scope.HasTenant() && r.Name == t.Column
 		if m := r.Val.GetMultiAssignRef(); m != nil {
 			if isTenant {
 				p.denyTenantValue(t, r.Location)

@@ -95,10 +95,18 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 	}
 	switch t.Scope {
 	case policy.ScopeGlobal:
-		it.global, it.shared = true, true
+		it.shared = true
 		p.globals++
+		if p.hidesMarked(t) {
+			return p.constrain(rv, n, t, it, sc, out)
+		}
+		it.global = true
 		p.note(t, it.name, nil, "global: every tenant reads it")
 		return n
+	case policy.ScopeMixed:
+		it.shared = true
+		p.globals++
+		return p.constrain(rv, n, t, it, sc, out)
 	case policy.ScopeTenant:
 		return p.constrain(rv, n, t, it, sc, out)
 	case policy.ScopeTemporary:
@@ -111,9 +119,11 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 	}
 }
 
-// constrain puts the predicate of a tenant's relation where it filters the relation: beside it when it can, else around it.
+// constrain puts the predicate of a relation where it filters the relation: beside it when it can, else around it.
 func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *item, sc *scope, out *sink) *pg.Node {
-	p.markTenant(it, t)
+	if t.Scope == policy.ScopeTenant { // default rows have none
+		p.markTenant(it, t)
+	}
 	switch {
 	case rv.Alias != nil && len(rv.Alias.Colnames) > 0:
 		return p.wrap(rv, t, it, "sub-select: a column alias list")

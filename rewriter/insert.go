@@ -32,7 +32,7 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 	if p.denial != nil {
 		return nil
 	}
-	if t.Scope == policy.ScopeTenant {
+	if t.Scope.HasTenant() {
 		p.note(t, it.name, nil, "INSERT: the tenant column is filled in or checked")
 		p.fillTenant(s, sel, width, t)
 	}
@@ -235,9 +235,9 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: append(sc.items[:len(sc.items):len(sc.items)], excluded)}
 		p.assignments(c.TargetList, t, inner)
 		p.expr(c.WhereClause, inner)
-		if p.denial == nil && t.Scope == policy.ScopeTenant && !omitted("WHERE of ON CONFLICT DO UPDATE") {
-			c.WhereClause = and([]*pg.Node{p.predicate(it.ref, t)}, c.WhereClause)
-			p.note(t, it.name, it.ref, "WHERE of ON CONFLICT DO UPDATE")
+		if p.denial == nil && p.confined(t) && !omitted("WHERE of ON CONFLICT DO UPDATE") {
+			c.WhereClause = and([]*pg.Node{p.targetPredicate(it.ref, t)}, c.WhereClause)
+			p.noteTarget(t, it.name, it.ref, "WHERE of ON CONFLICT DO UPDATE")
 		}
 	default:
 		p.deny(stateFeature, ruleClause, fmt.Sprintf("%s is not supported", c.Action), "")

@@ -35,11 +35,11 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 		return
 	}
 	on := &sink{place: "ON of MERGE: its target"}
-	if t.Scope == policy.ScopeTenant {
+	if p.confined(t) {
 		if !omitted(on.place) {
-			on.preds = append(on.preds, p.predicate(target.ref, t))
+			on.preds = append(on.preds, p.targetPredicate(target.ref, t))
 		}
-		p.note(t, target.name, target.ref, on.place)
+		p.noteTarget(t, target.name, target.ref, on.place)
 	}
 	s.JoinCondition = and(on.preds, p.guard(s.JoinCondition, both))
 	for _, n := range s.MergeWhenClauses {
@@ -60,7 +60,11 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 func (p *pass) mergeWhen(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scope) {
 	p.expr(w.Condition, sc)
 	switch w.CommandType {
-	case pg.CmdType_CMD_NOTHING, pg.CmdType_CMD_DELETE:
+	case pg.CmdType_CMD_NOTHING:
+	case pg.CmdType_CMD_DELETE:
+		if marks(t) && !omitted("DELETE that marks") {
+			w.CommandType, w.TargetList = pg.CmdType_CMD_UPDATE, markList(t)
+		}
 	case pg.CmdType_CMD_UPDATE:
 		p.assignments(w.TargetList, t, sc)
 	case pg.CmdType_CMD_INSERT:
@@ -81,7 +85,7 @@ func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scop
 			p.expr(v, sc)
 		}
 	}
-	if p.denial != nil || t.Scope != policy.ScopeTenant {
+	if p.denial != nil || !t.Scope.HasTenant() {
 		return
 	}
 	p.note(t, t.Relation.Name, nil, "INSERT of MERGE: the tenant column is filled in or checked")

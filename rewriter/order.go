@@ -3,6 +3,8 @@ package rewriter
 import (
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgcordon/policy"
 )
 
 // Order of evaluation. Postgres sorts the conditions of a scan by cost, so a tenant predicate, which costs one operator, runs
@@ -133,20 +135,20 @@ func (p *pass) guardPredicates(c *pg.Node, sc *scope) []*pg.Node {
 	return preds
 }
 
-// guardPredicate is the item's tenant predicate; for an item that a join can extend with NULLs, also true for the extension.
+// guardPredicate is the item's predicate; for an item that a join can extend with NULLs, also true for the extension.
 func (p *pass) guardPredicate(it *item) *pg.Node {
-	pred := p.predicate(it.ref, it.table)
-	if !it.nullable {
-		return pred
+	switch {
+	case it.target:
+		return p.targetPredicate(it.ref, it.table)
+	case !it.nullable || it.table.Scope != policy.ScopeTenant: // other predicates are true for NULLs
+		return p.predicate(it.ref, it.table)
 	}
 	if col := it.table.Relation.Column(it.table.Column); col == nil || !col.NotNull {
 		p.deny(stateFeature, ruleEvaluationOrder, "a condition on "+it.name+" could be evaluated on rows without a tenant",
 			"Make the tenant column of "+it.table.Relation.Name+" NOT NULL.")
 		return nil
 	}
-	isNull := &pg.Node{Node: &pg.Node_NullTest{NullTest: &pg.NullTest{
-		Arg: pred.GetAExpr().Lexpr, Nulltesttype: pg.NullTestType_IS_NULL}}}
-	return boolExpr(pg.BoolExprType_OR_EXPR, []*pg.Node{pred, isNull})
+	return and(p.predicates(it.ref, it.table, extended), nil)
 }
 
 // unsafe tells whether a condition, or a part of it that the planner can make a condition of its own, could run too early.

@@ -71,6 +71,8 @@ type Statement struct {
 	Writes bool
 	// Returns is set when the statement can return rows.
 	Returns bool
+	// Tag is the first word of the command tag that the client gets, where it is not the upstream's: a DELETE can have become an UPDATE.
+	Tag string
 	// Setting is what a KindSet statement changes; nil for others.
 	Setting *SettingChange
 }

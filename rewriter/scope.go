@@ -24,8 +24,10 @@ type item struct {
 	ref    []string // how a column reference in the output names it: [alias] or [schema, relation]
 	schema string   // of an unaliased relation, for references as schema.relation.column
 	within string   // that schema of a relation without an alias that a sub-select stands for
-	// table is set for a relation of scope tenant whose predicate stands beside it.
+	// table is set for a relation whose predicate stands beside it.
 	table *policy.BoundTable
+	// target is set for the relation that the statement writes.
+	target bool
 	// columns are the item's; nil when they cannot be told.
 	columns []column
 	// nullable is set when a join can extend the item with NULLs.

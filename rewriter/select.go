@@ -157,7 +157,7 @@ func (p *pass) cte(c *pg.CommonTableExpr, env *cteEnv, parent *scope) []column {
 	case *pg.Node_UpdateStmt:
 		return p.update(q.UpdateStmt, env, parent)
 	case *pg.Node_DeleteStmt:
-		return p.delete(q.DeleteStmt, env, parent)
+		return p.deletion(c.Ctequery, env, parent)
 	default:
 		p.deny(stateFeature, ruleStatementKind, nodeName(c.Ctequery)+" in WITH is not supported", "")
 		return nil

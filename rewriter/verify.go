@@ -136,7 +136,9 @@ type sweeper struct {
 	catalog *catalogIndex
 	// made are the temporary tables that the text itself has made so far.
 	made map[string]*catalog.Relation
-	err  error
+	// shared counts the tables seen so far with rows that every tenant reads.
+	shared int
+	err    error
 }
 
 func (s *sweeper) fail(format string, args ...any) {
@@ -170,6 +172,8 @@ func (c *sweepCTE) has(name string) bool {
 type sweepScope struct {
 	names  []fromName
 	parent *sweepScope
+	// shared are the names of the items through which rows come that every tenant reads; empty for an item without a name.
+	shared []string
 }
 
 // fromName is one item of FROM as column references name it: by its alias, or by schema and table.
@@ -295,6 +299,7 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 			s.fail("arms without a set operation")
 		}
 		open := s.from(q.FromClause, in)
+		s.lockedShared(q.LockingClause, inner.shared)
 		s.confine(q.WhereClause, in, open, "WHERE")
 		if target != nil {
 			s.source(q, in, target)

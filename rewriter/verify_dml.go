@@ -55,7 +55,7 @@ func (s *sweeper) insert(i *pg.InsertStmt, e sweepEnv) {
 	if i.SelectStmt != nil && query == nil {
 		s.fail("INSERT from %T", i.SelectStmt.GetNode())
 	}
-	if query == nil && table.Scope == policy.ScopeTenant {
+	if query == nil && table.Scope.HasTenant() {
 		s.fail("INSERT of default values into a tenant table")
 	}
 	s.query(query, e, target)
@@ -84,14 +84,14 @@ func (s *sweeper) insertColumns(i *pg.InsertStmt, table *policy.BoundTable) *ins
 		for _, x := range c.Indirection {
 			s.walk(x.ProtoReflect(), sweepEnv{})
 		}
-		if table.Scope == policy.ScopeTenant && c.Name == table.Column {
+		if table.Scope.HasTenant() && c.Name == table.Column {
 			if index >= 0 || len(c.Indirection) > 0 {
 				s.fail("tenant column %s stands twice or in part in the column list", c.Name)
 			}
 			index = at
 		}
 	}
-	if table.Scope != policy.ScopeTenant {
+	if !table.Scope.HasTenant() {
 		return nil
 	}
 	if index < 0 {
@@ -193,11 +193,7 @@ func (s *sweeper) conflict(c *pg.OnConflictClause, e sweepEnv, table *policy.Bou
 		}
 	case pg.OnConflictAction_ONCONFLICT_UPDATE:
 		s.addName(e, fromName{name: "excluded", table: table})
-		var tables []openTable
-		if table.Scope == policy.ScopeTenant {
-			tables = []openTable{{fromName: ref, table: table}}
-		}
-		s.confine(c.WhereClause, e, tables, "the WHERE of DO UPDATE")
+		s.confine(c.WhereClause, e, s.open(openTable{fromName: ref, table: table, target: true}), "the WHERE of DO UPDATE")
 		s.assignments(c.TargetList, e, table)
 	default:
 		s.fail("ON CONFLICT %v", c.Action)
@@ -213,7 +209,7 @@ func (s *sweeper) assignments(list []*pg.Node, e sweepEnv, table *policy.BoundTa
 			s.fail("SET holds %T", n.GetNode())
 			return
 		}
-		if table.Scope == policy.ScopeTenant && c.Name == table.Column {
+		if table.Scope.HasTenant() && c.Name == table.Column {
 			if len(c.Indirection) > 0 || !s.tenantValue(c.Val, table) {
 				s.fail("tenant column %s is set", c.Name)
 				return
@@ -243,6 +239,10 @@ func (s *sweeper) delete(d *pg.DeleteStmt, e sweepEnv) {
 	if table == nil {
 		return
 	}
+	if table.SoftDelete != nil && table.SoftDelete.RewriteDelete {
+		s.fail("rows of %s are removed that should be marked", d.Relation.Relname)
+		return
+	}
 	in, tables := s.targetScope(d.Relation, table, e)
 	tables = append(tables, s.from(d.UsingClause, in)...)
 	s.confine(d.WhereClause, in, tables, "WHERE")
@@ -254,8 +254,5 @@ func (s *sweeper) targetScope(r *pg.RangeVar, table *policy.BoundTable, e sweepE
 	ref := refName(r, table)
 	in := sweepEnv{names: &sweepScope{parent: e.names}, ctes: e.ctes}
 	s.addName(in, ref)
-	if table.Scope != policy.ScopeTenant {
-		return in, nil
-	}
-	return in, []openTable{{fromName: ref, table: table}}
+	return in, s.open(openTable{fromName: ref, table: table, target: true})
 }

@@ -5,8 +5,6 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"pgcordon/policy"
 )
 
 // fields walks every message in a message, but for the fields that the caller has checked itself.
@@ -215,7 +213,7 @@ func (s *sweeper) guard(n *pg.Node, e sweepEnv) {
 		return
 	}
 	t := e.names.find(p.schema, p.relation)
-	if t == nil || t.table == nil || t.table.Scope != policy.ScopeTenant || t.table.Column != p.column || t.table.Type != s.in.tenants[p.param] {
+	if t == nil || t.table == nil || !t.table.Scope.HasTenant() || t.table.Column != p.column || t.table.Type != s.in.tenants[p.param] {
 		s.fail("guard by %s.%s = $%d, which is no tenant column in scope", p.relation, p.column, p.param)
 	}
 }

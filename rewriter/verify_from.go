@@ -1,16 +1,22 @@
 package rewriter
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
 )
 
-// openTable is a tenant table in FROM, or a target, for which no predicate has been seen yet.
+// openTable is a table in FROM, or a target, that has not been seen confined yet.
 type openTable struct {
 	fromName // how the predicate must name it
 	table    *policy.BoundTable
+	// target is set for a table that is written: there default rows are not let through.
+	target bool
+	// tenant and live are set once the predicate for the tenant, and the one against rows marked as deleted, have been seen.
+	tenant, live bool
 }
 
 // tenantPredicate is `ref.column = $n` with a tenant parameter.
@@ -75,7 +81,11 @@ func (s *sweeper) fromItem(n *pg.Node, e sweepEnv) []openTable {
 		if x.RangeSubselect.Lateral {
 			inner.names = e.names
 		}
+		before := s.shared
 		s.query(q, inner, nil)
+		if s.shared > before {
+			e.names.shared = append(e.names.shared, x.RangeSubselect.Alias.GetAliasname())
+		}
 		s.fields(x.RangeSubselect.ProtoReflect(), e, "subquery")
 		s.addAlias(e, x.RangeSubselect.Alias)
 	case *pg.Node_RangeFunction:
@@ -134,18 +144,15 @@ func (s *sweeper) fromTable(r *pg.RangeVar, e sweepEnv) []openTable {
 	}
 	n := refName(r, table)
 	s.addName(e, n)
-	switch table.Scope {
-	case policy.ScopeGlobal, policy.ScopeTemporary:
-		return nil
-	case policy.ScopeTenant:
-		if len(r.Alias.GetColnames()) > 0 {
-			s.fail("columns of tenant table %q are renamed", r.Relname)
-		}
-		return []openTable{{fromName: n, table: table}}
-	case policy.ScopeDenied:
+	if table.Scope == policy.ScopeGlobal || table.Scope == policy.ScopeMixed {
+		s.shared++
+		e.names.shared = append(e.names.shared, n.name)
 	}
-	s.fail("relation %s.%s is denied", r.Schemaname, r.Relname)
-	return nil
+	open := s.open(openTable{fromName: n, table: table})
+	if open != nil && len(r.Alias.GetColnames()) > 0 {
+		s.fail("columns of table %q are renamed, which must be confined", r.Relname)
+	}
+	return open
 }
 
 func aliasOr(alias *pg.Alias, otherwise string) string {
@@ -195,7 +202,7 @@ func (s *sweeper) table(r *pg.RangeVar) *policy.BoundTable {
 	case table == nil || table.Scope == policy.ScopeDenied:
 	case table.Scope == policy.ScopeGlobal:
 		return table
-	case table.Scope == policy.ScopeTenant && table.Column != "" && table.Type != policy.TypeAny:
+	case table.Scope.HasTenant() && table.Column != "" && table.Type != policy.TypeAny:
 		return table
 	}
 	s.fail("relation %s.%s is denied", r.Schemaname, r.Relname)
@@ -206,7 +213,7 @@ func (s *sweeper) table(r *pg.RangeVar) *policy.BoundTable {
 // the left side of a RIGHT JOIN, and none of a FULL JOIN. What stands on a nullable side must be confined there: a condition above
 // would come too late, or turn the join into an inner one.
 func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
-	start := len(e.names.names)
+	start, shared := len(e.names.names), len(e.names.shared)
 	left := s.fromItem(j.Larg, e)
 	right := s.fromItem(j.Rarg, e)
 	if s.err != nil {
@@ -237,6 +244,9 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 		todo = append(todo, above...)
 		above = nil
 		e.names.names = e.names.names[:start]
+		if len(e.names.shared) > shared {
+			e.names.shared = append(e.names.shared[:shared], j.Alias.Aliasname)
+		}
 		s.addAlias(e, j.Alias)
 	}
 	s.addAlias(e, j.JoinUsingAlias)
@@ -252,7 +262,12 @@ func (s *sweeper) confine(where *pg.Node, e sweepEnv, tables []openTable, place 
 
 func (s *sweeper) unconfined(tables []openTable, place string) {
 	for _, t := range tables {
-		s.fail("%s of %s.%s is not compared with the tenant in %s", t.table.Column, t.table.Relation.Schema, t.table.Relation.Name, place)
+		if s.needsTenant(t) {
+			s.fail("%s of %s.%s is not compared with the tenant in %s", t.table.Column, t.table.Relation.Schema, t.table.Relation.Name, place)
+		}
+		if s.needsLive(t) {
+			s.fail("rows of %s.%s that are marked as deleted are not kept out in %s", t.table.Relation.Schema, t.table.Relation.Name, place)
+		}
 	}
 }
 
@@ -268,16 +283,15 @@ func (s *sweeper) conditions(n *pg.Node, e sweepEnv, tables []openTable) []openT
 		}
 		return tables
 	}
-	p, ok := s.asPredicate(n)
-	if !ok {
-		s.walk(n.ProtoReflect(), e)
-		return tables
-	}
+	p, ok := s.asProof(n)
 	for i, t := range tables {
-		if t.schema == p.schema && t.fromName.name == p.relation && t.table.Column == p.column && t.table.Type == s.in.tenants[p.param] {
-			return append(append([]openTable(nil), tables[:i]...), tables[i+1:]...)
+		if ok && s.proves(&t, p) {
+			return slices.Concat(tables[:i], s.open(t), tables[i+1:])
 		}
 	}
-	s.fail("%s.%s = $%d confines no table at its place", p.relation, p.column, p.param)
+	if ok && p.mark == noMark {
+		s.fail("%s.%s = $%d confines no table at its place", p.relation, p.column, p.param)
+	}
+	s.walk(n.ProtoReflect(), e)
 	return tables
 }

@@ -19,10 +19,7 @@ func (s *sweeper) merge(m *pg.MergeStmt, e sweepEnv) {
 	both := sweepEnv{names: &sweepScope{names: append([]fromName(nil), source.names.names...), parent: e.names}, ctes: e.ctes}
 	ref := refName(m.Relation, table)
 	s.addName(both, ref)
-	var open []openTable
-	if table.Scope == policy.ScopeTenant {
-		open = []openTable{{fromName: ref, table: table}}
-	}
+	open := s.open(openTable{fromName: ref, table: table, target: true})
 	if m.JoinCondition == nil {
 		s.fail("MERGE without ON")
 	}
@@ -50,6 +47,9 @@ func (s *sweeper) mergeWhen(w *pg.MergeWhenClause, e sweepEnv, table *policy.Bou
 		if len(w.TargetList)+len(w.Values) > 0 {
 			s.fail("WHEN with columns and no row")
 		}
+		if w.CommandType == pg.CmdType_CMD_DELETE && table.SoftDelete != nil && table.SoftDelete.RewriteDelete {
+			s.fail("rows of %s are removed that should be marked", table.Relation.Name)
+		}
 	case pg.CmdType_CMD_UPDATE:
 		if len(w.Values) > 0 {
 			s.fail("UPDATE of MERGE with values")
@@ -75,7 +75,7 @@ func (s *sweeper) mergeRow(w *pg.MergeWhenClause, e sweepEnv, table *policy.Boun
 		for _, x := range c.Indirection {
 			s.walk(x.ProtoReflect(), e)
 		}
-		if table.Scope == policy.ScopeTenant && c.Name == table.Column {
+		if table.Scope.HasTenant() && c.Name == table.Column {
 			if place >= 0 || len(c.Indirection) > 0 {
 				s.fail("tenant column %s stands twice or in part in the column list", c.Name)
 			}
@@ -83,7 +83,7 @@ func (s *sweeper) mergeRow(w *pg.MergeWhenClause, e sweepEnv, table *policy.Boun
 		}
 	}
 	tenant := -1 // which of the values is the tenant's
-	if table.Scope == policy.ScopeTenant {
+	if table.Scope.HasTenant() {
 		switch {
 		case place < 0:
 			s.fail("tenant column %s is not in the column list", table.Column)

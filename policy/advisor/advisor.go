@@ -95,5 +95,5 @@ func name(r *catalog.Relation) string { return r.Schema + "." + r.Name }
 
 // isTenantTable reports whether rows of the relation are confined by its own tenant column.
 func isTenantTable(t *policy.BoundTable) bool {
-	return t.Scope == policy.ScopeTenant && t.Relation.Kind != catalog.View
+	return t.Scope.HasTenant() && t.Relation.Kind != catalog.View
 }

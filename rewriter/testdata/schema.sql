@@ -69,3 +69,13 @@ CREATE TABLE refs (id int PRIMARY KEY, tenant_id text NOT NULL, r order_ref);
 CREATE SCHEMA odd;
 CREATE FUNCTION odd.eq(a bigint, b bigint) RETURNS boolean LANGUAGE sql AS 'SELECT a = b';
 CREATE OPERATOR odd.<> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = odd.eq);
+
+-- Default rows and rows marked as deleted.
+CREATE TABLE templates (id bigint PRIMARY KEY, tenant_id text, name text NOT NULL, body text, weight int, UNIQUE (tenant_id, name));
+CREATE TABLE labels (id bigint PRIMARY KEY, tenant_id text, name text, gone boolean);
+CREATE TABLE tasks (id bigint PRIMARY KEY, tenant_id text NOT NULL, title text, effort int, order_id bigint, deleted_at timestamptz, UNIQUE (tenant_id, title));
+CREATE TABLE memos (id bigint PRIMARY KEY, tenant_id text NOT NULL, body text, gone boolean NOT NULL DEFAULT false);
+CREATE TABLE visits (id bigint PRIMARY KEY, tenant_id text NOT NULL, left_on date);
+CREATE TABLE regions (code text PRIMARY KEY, name text, retired timestamp);
+CREATE VIEW open_tasks AS SELECT t.id, t.title, r.name AS region FROM tasks t LEFT JOIN regions r ON r.code = t.title;
+CREATE VIEW named_templates AS SELECT name, body FROM templates;

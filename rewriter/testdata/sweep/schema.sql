@@ -27,3 +27,8 @@ CREATE OPERATOR === (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
 CREATE OPERATOR % (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = same);
 CREATE PROCEDURE wipe() LANGUAGE sql AS 'DELETE FROM public.orders';
 CREATE TABLE veiled (id int, tenant_id text NOT NULL, name text, kept text);
+CREATE TABLE templates (id bigint PRIMARY KEY, tenant_id text, name text, deleted_at timestamptz);
+CREATE TABLE tasks (id bigint PRIMARY KEY, tenant_id text NOT NULL, title text, deleted_at timestamptz, done boolean);
+CREATE TABLE memos (id bigint PRIMARY KEY, tenant_id text NOT NULL, gone boolean);
+CREATE TABLE visits (id bigint PRIMARY KEY, tenant_id text NOT NULL, left_on date);
+CREATE TABLE regions (code text PRIMARY KEY, retired date);
