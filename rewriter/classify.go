@@ -45,6 +45,9 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_VariableShowStmt:
 		p.show(v.VariableShowStmt)
 		return Statement{Kind: KindShow, Returns: true}
+	case *pg.Node_ConstraintsSetStmt:
+		p.setConstraints(v.ConstraintsSetStmt)
+		return Statement{Kind: KindSet, Setting: &SettingChange{Name: "constraints", Local: true}}
 	case *pg.Node_CreateStmt:
 		p.createTable(v.CreateStmt)
 		return Statement{Kind: KindTemporary, Writes: true}

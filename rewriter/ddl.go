@@ -26,12 +26,34 @@ var schemaChanges = map[string]bool{
 	"CreateTableAsStmt": true, "DoStmt": true, "CallStmt": true,
 }
 
+// schemaObjects are the kinds of objects that lie in a schema, or on one that does, and extensions.
+var schemaObjects = map[pg.ObjectType]bool{
+	pg.ObjectType_OBJECT_AGGREGATE: true, pg.ObjectType_OBJECT_AMOP: true, pg.ObjectType_OBJECT_AMPROC: true, pg.ObjectType_OBJECT_ATTRIBUTE: true,
+	pg.ObjectType_OBJECT_CAST: true, pg.ObjectType_OBJECT_COLUMN: true, pg.ObjectType_OBJECT_COLLATION: true, pg.ObjectType_OBJECT_DEFAULT: true,
+	pg.ObjectType_OBJECT_DOMAIN: true, pg.ObjectType_OBJECT_DOMCONSTRAINT: true, pg.ObjectType_OBJECT_EXTENSION: true, pg.ObjectType_OBJECT_FUNCTION: true,
+	pg.ObjectType_OBJECT_INDEX: true, pg.ObjectType_OBJECT_MATVIEW: true, pg.ObjectType_OBJECT_OPCLASS: true, pg.ObjectType_OBJECT_OPERATOR: true,
+	pg.ObjectType_OBJECT_OPFAMILY: true, pg.ObjectType_OBJECT_POLICY: true, pg.ObjectType_OBJECT_PROCEDURE: true, pg.ObjectType_OBJECT_ROUTINE: true,
+	pg.ObjectType_OBJECT_RULE: true, pg.ObjectType_OBJECT_SCHEMA: true, pg.ObjectType_OBJECT_SEQUENCE: true, pg.ObjectType_OBJECT_STATISTIC_EXT: true,
+	pg.ObjectType_OBJECT_TABCONSTRAINT: true, pg.ObjectType_OBJECT_TABLE: true, pg.ObjectType_OBJECT_TRIGGER: true, pg.ObjectType_OBJECT_TSCONFIGURATION: true,
+	pg.ObjectType_OBJECT_TSDICTIONARY: true, pg.ObjectType_OBJECT_TYPE: true, pg.ObjectType_OBJECT_VIEW: true,
+}
+
 // schemaChange tells whether a statement goes upstream as written by the right ddl.
 func (p *pass) schemaChange(n *pg.Node) bool {
 	if p.role == nil || !p.role.DDL || !schemaChanges[nodeName(n)] {
 		return false
 	}
 	switch v := n.GetNode().(type) {
+	case *pg.Node_RenameStmt:
+		return schemaObjects[v.RenameStmt.RenameType]
+	case *pg.Node_AlterOwnerStmt:
+		return schemaObjects[v.AlterOwnerStmt.ObjectType]
+	case *pg.Node_AlterTableStmt:
+		return schemaObjects[v.AlterTableStmt.Objtype]
+	case *pg.Node_CommentStmt:
+		return schemaObjects[v.CommentStmt.Objtype]
+	case *pg.Node_GrantStmt:
+		return schemaObjects[v.GrantStmt.Objtype]
 	case *pg.Node_CreateStmt:
 		return !namesTemporary(v.CreateStmt.Relation)
 	case *pg.Node_CreateTableAsStmt: // rows that a table is filled with are confined, or it is not filled
@@ -39,6 +61,9 @@ func (p *pass) schemaChange(n *pg.Node) bool {
 	case *pg.Node_IndexStmt:
 		return p.temporary(v.IndexStmt.Relation) == nil
 	case *pg.Node_DropStmt:
+		if !schemaObjects[v.DropStmt.RemoveType] {
+			return false
+		}
 		for _, o := range v.DropStmt.Objects {
 			if rv := rangeVarOf(o.GetList().GetItems()); rv != nil && p.temporary(rv) != nil {
 				return false

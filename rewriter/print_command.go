@@ -44,6 +44,8 @@ func (p *printer) utility(n *pg.Node) {
 		}
 	case *pg.Node_CreateTableAsStmt:
 		p.createTableAsStmt(v.CreateTableAsStmt)
+	case *pg.Node_ConstraintsSetStmt:
+		p.constraintsSetStmt(v.ConstraintsSetStmt)
 	case *pg.Node_CreateStmt:
 		p.createStmt(v.CreateStmt)
 	case *pg.Node_DropStmt:

@@ -172,3 +172,23 @@ func (p *printer) setMulti(v *pg.VariableSetStmt) {
 		p.fail("SET " + v.Name)
 	}
 }
+
+func (p *printer) constraintsSetStmt(s *pg.ConstraintsSetStmt) {
+	p.str("SET CONSTRAINTS ")
+	if len(s.Constraints) == 0 {
+		p.str("ALL")
+	}
+	for i, n := range s.Constraints {
+		p.comma(i)
+		if n.GetRangeVar() == nil {
+			p.unknown(n)
+			return
+		}
+		p.qualifiedName(n.GetRangeVar())
+	}
+	if s.Deferred {
+		p.str(" DEFERRED")
+	} else {
+		p.str(" IMMEDIATE")
+	}
+}

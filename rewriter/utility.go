@@ -131,3 +131,12 @@ func settingText(c *pg.A_Const) (string, bool) {
 	}
 	return constText(c)
 }
+
+// setConstraints allows SET CONSTRAINTS: it decides when the session's own transaction is checked.
+func (p *pass) setConstraints(s *pg.ConstraintsSetStmt) {
+	for _, n := range s.Constraints {
+		if n.GetRangeVar() == nil || n.GetRangeVar().Alias != nil {
+			p.deny(stateFeature, ruleClause, "SET CONSTRAINTS names something that is no constraint", "")
+		}
+	}
+}

@@ -210,6 +210,12 @@ func (s *sweeper) top(n *pg.Node) {
 		if !shownSettings[x.VariableShowStmt.Name] && !changedSettings[x.VariableShowStmt.Name] {
 			s.fail("SHOW %s", x.VariableShowStmt.Name)
 		}
+	case *pg.Node_ConstraintsSetStmt:
+		for _, n := range x.ConstraintsSetStmt.Constraints {
+			if n.GetRangeVar() == nil {
+				s.fail("SET CONSTRAINTS of %T", n.GetNode())
+			}
+		}
 	case *pg.Node_CreateStmt:
 		s.createTable(x.CreateStmt)
 	case *pg.Node_CreateTableAsStmt:
