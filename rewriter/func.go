@@ -263,7 +263,7 @@ func (p *pass) typeName(t *pg.TypeName, sc *scope) {
 		p.denyAt(t.Location, stateUndefinedObject, ruleTypeUnknown, `type "`+name+`" does not exist`, "")
 		return
 	}
-	if reason := p.typeProblem(typ); reason != "" {
+	if reason := p.namedTypeProblem(typ); reason != "" {
 		p.denyAt(t.Location, statePrivilege, ruleTypeDenied, "permission denied for type "+name, reason)
 		return
 	}
@@ -323,9 +323,6 @@ func (p *pass) typeProblem(t *catalog.Type) string {
 	if t.Kind == 'c' && t.Relation != 0 {
 		if rel := p.cat.ByOID[t.Relation]; rel != nil && rel.Kind != catalog.CompositeType && !p.open(rel) {
 			return "It is the row type of a relation that the policy does not open."
-		}
-		if table := p.bound.Table(t.Relation); table != nil && table.Hidden {
-			return "It is the row type of a relation whose tenant column is hidden."
 		}
 	}
 	if t.Element != 0 {

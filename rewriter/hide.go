@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pgcordon/policy"
+	"pgcordon/policy/catalog"
 )
 
 // Hidden tenant columns (hide_column), for applications that were written for one tenant: to the client the column does not exist.
@@ -313,6 +314,7 @@ func (p *pass) hiddenName(n *pg.Node, c *pg.ColumnRef, name string, sc *scope) b
 			p.denyAt(c.Location, stateUndefinedColumn, ruleHiddenColumn, `column "`+name+`" does not exist`, "")
 			return true
 		case len(owners) > 0:
+			p.notTheRow(c, name, owners, sc)
 			return false
 		}
 	}
@@ -323,6 +325,19 @@ func (p *pass) hiddenName(n *pg.Node, c *pg.ColumnRef, name string, sc *scope) b
 	return false
 }
 
+// notTheRow writes a column that has the name of an item with a hidden column in a way that cannot mean the item's row.
+func (p *pass) notTheRow(c *pg.ColumnRef, name string, owners []*item, sc *scope) {
+	if it := sc.find("", name); it == nil || it.hidden == "" || it.column(name) != nil {
+		return
+	}
+	switch {
+	case len(owners) == 1 && owners[0].columns != nil && owners[0].name != "":
+		c.Fields = append(owners[0].fields(), c.Fields...)
+	case len(owners) == 1:
+		p.denyAt(c.Location, stateFeature, ruleHiddenColumn, `"`+name+`" could be a row with a hidden column`, "Name the column by its table.")
+	}
+}
+
 // denyHidden refuses a hidden column as the column of a target, with Postgres's words; true when it did.
 func (p *pass) denyHidden(t *policy.BoundTable, column string, loc int32) bool {
 	if !p.hidesColumn(t) || column != t.HiddenColumn() {
@@ -330,6 +345,19 @@ func (p *pass) denyHidden(t *policy.BoundTable, column string, loc int32) bool {
 	}
 	p.denyAt(loc, stateUndefinedColumn, ruleHiddenColumn, `column "`+column+`" of relation "`+t.Relation.Name+`" does not exist`, "")
 	return true
+}
+
+// namedTypeProblem is typeProblem for a type that a statement names: a hidden column would show in a value of the table's row type.
+func (p *pass) namedTypeProblem(t *catalog.Type) string {
+	for in := t; in != nil; in = p.cat.TypeByOID[max(in.Element, in.Base)] {
+		if table := p.bound.Table(in.Relation); in.Kind == 'c' && table != nil && table.Hidden {
+			return "It is the row type of a relation whose tenant column is hidden."
+		}
+		if in.Element == 0 && in.Base == 0 {
+			break
+		}
+	}
+	return p.typeProblem(t)
 }
 
 // groupByHiddenKey is groupByKey for a hidden column: it belongs to the primary key, of which the client names the rest.

@@ -18,7 +18,7 @@ func (p *pass) declaredTypes() {
 			p.deny(stateUndefinedObject, ruleTypeUnknown, fmt.Sprintf("type with OID %d does not exist", oid), "")
 			return
 		}
-		if reason := p.typeProblem(t); reason != "" {
+		if reason := p.namedTypeProblem(t); reason != "" {
 			p.deny(statePrivilege, ruleTypeDenied, fmt.Sprintf("permission denied for the type of parameter $%d", i+1), reason)
 			return
 		}

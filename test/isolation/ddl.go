@@ -11,11 +11,12 @@ import (
 const appRole = "app"
 
 // DDL returns the statements that make the schema. In a tenant's own world (own >= 0) the tenant column has the tenant as its
-// default, which is what the proxy does for an INSERT that leaves it out; and what the policy denies, the role may not touch.
+// default, which is what the proxy does for an INSERT that leaves it out, or does not exist where it is hidden; and what the policy denies, the role may not touch.
 func (s *Schema) DDL(own int) string {
 	var b strings.Builder
 	b.WriteString("CREATE SCHEMA billing;\n")
 	for _, t := range s.Tables {
+		t = t.in(own)
 		switch {
 		case t.PartitionOf != nil:
 			continue
@@ -48,7 +49,7 @@ func (s *Schema) createTable(b *strings.Builder, t *Table, own int) {
 			parts = append(parts, s.columnDDL(c, own))
 		}
 	} else {
-		for _, c := range t.Columns[len(t.Inherits.Columns):] {
+		for _, c := range t.Columns[len(t.Inherits.in(own).Columns):] {
 			parts = append(parts, s.columnDDL(c, own))
 		}
 	}
@@ -68,8 +69,11 @@ func (s *Schema) createTable(b *strings.Builder, t *Table, own int) {
 			if t.Cascade {
 				action = " ON DELETE CASCADE"
 			}
-			parts = append(parts, fmt.Sprintf("FOREIGN KEY (%s, %s) REFERENCES %s (%s, id)%s",
-				ident(t.by(UseTenant).Name), ident(c.Name), c.Parent.Full(), ident(c.Parent.by(UseTenant).Name), action))
+			key, target := []string{c.Name}, []string{"id"}
+			if tenant := t.by(UseTenant); tenant != nil {
+				key, target = []string{tenant.Name, c.Name}, []string{c.Parent.in(own).by(UseTenant).Name, "id"}
+			}
+			parts = append(parts, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s (%s)%s", idents(key), c.Parent.Full(), idents(target), action))
 		case UseCountry:
 			if t.Inherits == nil {
 				parts = append(parts, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES public.countries", ident(c.Name)))
@@ -136,11 +140,11 @@ func (s *Schema) Policy() *policy.Policy {
 		if t.Scope == policy.ScopeDenied {
 			continue // what no rule names is denied
 		}
-		rule := policy.TableRule{Match: policy.Pattern{Schema: t.Schema, Name: t.Name}, Scope: t.Scope}
-		if c := t.by(UseTenant); c != nil && c.Name != s.DefaultColumn {
+		rule := policy.TableRule{Match: policy.Pattern{Schema: t.Schema, Name: t.Name}, Scope: t.Scope, HideColumn: t.Shared != nil}
+		if c := t.tenantColumn(); c != nil && c.Name != s.DefaultColumn {
 			rule.Column = c.Name
 		}
-		if c := t.by(UseTenant); c != nil && columnTypes[c.Type] != s.DefaultType {
+		if c := t.tenantColumn(); c != nil && columnTypes[c.Type] != s.DefaultType {
 			rule.Type = columnTypes[c.Type]
 		}
 		p.Tables = append(p.Tables, rule)

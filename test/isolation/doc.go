@@ -12,6 +12,7 @@
 //
 //   - In a tenant's own world the tenant column has the tenant's id as its default, as the proxy fills it in. The role there may
 //     not touch what the policy denies, and only read what is global.
+//   - In a quarter of the schemas the tenant columns are hidden (hide_column): the own worlds have no such column at all, in no table and no key.
 //   - Ids come from ranges, one per tenant: that a surrogate key's collision shows that a row exists is accepted. Before a
 //     statement that draws from a sequence the runner sets it, in both worlds, to the next value of the tenant's range.
 //   - Every statement has one right answer (generator): LIMIT stands after an order over all columns, aggregates and window

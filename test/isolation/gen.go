@@ -152,7 +152,7 @@ func (g *generator) writable() []*Table {
 
 // tableName prints a table's name, with its schema where the search path would find another one, else sometimes.
 func (g *generator) tableName(t *Table) string {
-	g.views = g.views || t.View != ""
+	g.views = g.views || t.View != "" || t.Shared != nil // then columns have other numbers
 	hidden := false
 	for _, o := range g.s.Tables {
 		if o == t {

@@ -53,7 +53,7 @@ func (g *generator) insert(depth int, with *List, returning bool) (*Node, *Table
 	default:
 		rows = g.insertValues(cols)
 	}
-	if g.chance(6) && !slices.ContainsFunc(cols, func(c *Column) bool { return c.Use == UseTenant }) && g.inOrder(t, cols) {
+	if g.chance(6+boolInt(t.Shared != nil)*40) && !slices.ContainsFunc(cols, func(c *Column) bool { return c.Use == UseTenant }) && g.inOrder(t, cols) {
 		names = list("", "", "", 0)
 	}
 	alias, target := t.Name, n(g.tableName(t))
@@ -186,7 +186,7 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"), " DO NOTHING")
 	}
 	target := "(" + arbiter + ")"
-	if c := t.by(UseTenant); g.chance(20) && t.Inherits == nil && t.PartitionBy == "" {
+	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" {
 		target = "ON CONSTRAINT " + ident(t.Name+"_"+c.Name+"_code_key")
 	}
 	excluded := &source{alias: "excluded", cols: src.cols}
@@ -289,7 +289,7 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 		sets.Items = append(sets.Items, n("code = ", n(g.constant(Text, fmt.Sprintf("c%d", 1+g.IntN(maxRows))))))
 	}
 	if g.chance(3) {
-		tenant := src.table.by(UseTenant)
+		tenant := src.table.tenantColumn()
 		g.hostile = true
 		sets.Items = append(sets.Items, n(ident(tenant.Name), " = ", n(g.constant(tenant.Type, g.s.IDs[g.IntN(Tenants)]))))
 	}

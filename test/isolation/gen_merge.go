@@ -88,7 +88,7 @@ func (g *generator) whenMatched(dst *source, both *scope, must bool) *Node {
 	for _, c := range g.settable(dst.table) {
 		sets.Items = append(sets.Items, n(ident(c.Name), " = ", g.value(c, both, 1)))
 	}
-	if tenant := dst.table.by(UseTenant); g.chance(6) {
+	if tenant := dst.table.tenantColumn(); g.chance(6) {
 		value := n(g.constant(tenant.Type, g.s.IDs[g.tenants[0]]))
 		if g.chance(30) {
 			g.hostile = true

@@ -58,7 +58,7 @@ func TestSameSeedSameStatements(t *testing.T) {
 	print := func() string {
 		s := NewSchema(random(11, 0))
 		b := NewBatch(random(11, 1), s, 200)
-		text := s.DDL(-1) + s.LoadSQL(b.Rows, func(int) bool { return true })
+		text := s.DDL(-1) + s.LoadSQL(b.Rows, -1)
 		for _, step := range b.Steps {
 			sql, args := step.Query.Parametrized()
 			text += fmt.Sprintln(step.Tenant, step.Mode, sql, args)

@@ -21,21 +21,28 @@ func (w *Worlds) Report(f *Finding) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n-- %s, scope %s", t.Full(), t.Scope)
-		if c := t.by(UseTenant); c != nil {
+		if c := t.tenantColumn(); c != nil {
 			fmt.Fprintf(&b, ", tenant column %s", ident(c.Name))
+			if t.Shared != nil {
+				b.WriteString(", hidden")
+			}
 		}
 		b.WriteString("\n")
 		switch {
 		case t.View != "":
-			fmt.Fprintf(&b, "CREATE VIEW %s AS %s;\n", t.Full(), t.View)
+			fmt.Fprintf(&b, "CREATE VIEW %s AS %s;\n", t.Full(), t.in(-1).View)
 			continue
 		case t.PartitionOf != nil:
 			fmt.Fprintf(&b, "-- a partition of %s\n", t.PartitionOf.Full())
 			continue
 		}
-		s.createTable(&b, t, -1)
+		s.createTable(&b, t.in(-1), -1)
 		for tenant := range Tenants {
-			insertRows(&b, t, f.Batch.Rows[ti][tenant])
+			hidden := ""
+			if t.Shared != nil {
+				hidden = s.IDs[tenant]
+			}
+			insertRows(&b, t, f.Batch.Rows[ti][tenant], hidden)
 		}
 	}
 	for i, step := range f.Batch.Steps {

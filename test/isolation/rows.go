@@ -35,7 +35,7 @@ func NewRows(r *rand.Rand, s *Schema) Rows {
 		if t.View != "" || t.PartitionOf != nil {
 			continue
 		}
-		if t.by(UseTenant) == nil {
+		if t.tenantColumn() == nil {
 			rows[ti][0] = sharedRows(t)
 			continue
 		}
@@ -154,9 +154,10 @@ func sample(r *rand.Rand, typ Type, use Use, tenant int, safe bool) string {
 	return pick(byType[typ])
 }
 
-// LoadSQL returns what fills a database with the rows of the tenants for which keep holds; it empties the tables first.
+// LoadSQL returns what fills the shared database (own < 0) with every tenant's rows, or a world with its tenant's; it empties the tables first.
 // Triggers, and so foreign keys, are off meanwhile.
-func (s *Schema) LoadSQL(rows Rows, keep func(tenant int) bool) string {
+func (s *Schema) LoadSQL(rows Rows, own int) string {
+	keep := func(tenant int) bool { return own < 0 || tenant == own }
 	var b strings.Builder
 	b.WriteString("SET session_replication_role = replica;\n")
 	for ti, t := range s.Tables {
@@ -165,15 +166,20 @@ func (s *Schema) LoadSQL(rows Rows, keep func(tenant int) bool) string {
 		}
 		fmt.Fprintf(&b, "DELETE FROM %s;\n", t.Full())
 		for tenant := range Tenants {
-			if keep(tenant) || t.by(UseTenant) == nil {
-				insertRows(&b, t, rows[ti][tenant])
+			if keep(tenant) || t.tenantColumn() == nil {
+				hidden := ""
+				if own < 0 && t.Shared != nil {
+					hidden = s.IDs[tenant]
+				}
+				insertRows(&b, t, rows[ti][tenant], hidden)
 			}
 		}
 	}
 	return b.String()
 }
 
-func insertRows(b *strings.Builder, t *Table, rows []Row) {
+// insertRows writes rows of one tenant; hidden is the value of a tenant column that rows do not hold.
+func insertRows(b *strings.Builder, t *Table, rows []Row, hidden string) {
 	if len(rows) == 0 {
 		return
 	}
@@ -182,6 +188,9 @@ func insertRows(b *strings.Builder, t *Table, rows []Row) {
 		if c.Generated == "" {
 			names = append(names, c.Name)
 		}
+	}
+	if hidden != "" {
+		names = append(names, t.tenantColumn().Name)
 	}
 	fmt.Fprintf(b, "INSERT INTO %s (%s) VALUES", t.Full(), idents(names))
 	for ri, row := range rows {
@@ -201,6 +210,9 @@ func insertRows(b *strings.Builder, t *Table, rows []Row) {
 			} else {
 				b.WriteString(quote(*row[ci]))
 			}
+		}
+		if hidden != "" {
+			b.WriteString(", " + quote(hidden))
 		}
 		b.WriteString(")")
 	}

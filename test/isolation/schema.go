@@ -63,6 +63,7 @@ type Table struct {
 	Partitions   []string // their names and bounds
 	PartitionOf  *Table   // this is a partition: no rows of its own are loaded
 	View         string   // the query of a view
+	Shared       *Table   // the table in the shared database, where its tenant column is hidden; nil when every world has the same columns
 	NoWrites     bool     // never the target of a generated write
 }
 
@@ -88,6 +89,8 @@ type Schema struct {
 	// DefaultColumn and DefaultType are the policy's.
 	DefaultColumn string
 	DefaultType   policy.ColumnType
+	// Hidden is set when the tenant columns are hidden, and exist in the shared database alone.
+	Hidden bool
 }
 
 type family struct {
@@ -124,6 +127,7 @@ func NewSchema(r *rand.Rand) *Schema {
 	m.s = &Schema{IDs: fam.ids, Family: fam.name, Path: []string{"public", "billing"},
 		DefaultColumn: "tenant_id", DefaultType: columnTypes[fam.types[m.def]]}
 
+	hidden := m.one(4)
 	m.globals()
 	customers := m.tenantTable("public", "customers", nil)
 	orders := m.tenantTable("public", "orders", customers)
@@ -135,9 +139,12 @@ func NewSchema(r *rand.Rand) *Schema {
 	if m.IntN(2) == 0 {
 		m.tenantTable("public", "select", nil)
 	}
-	m.partitioned()
+	m.partitioned(hidden)
 	m.inherited()
 	m.views(customers, orders)
+	if hidden {
+		m.s.hide()
+	}
 	return m.s
 }
 
@@ -259,13 +266,13 @@ func (m *schemaMaker) plainColumns() []*Column {
 }
 
 // partitioned makes a partitioned table, by hash of the id or with a partition for one tenant; its partitions can be read directly.
-func (m *schemaMaker) partitioned() {
+func (m *schemaMaker) partitioned(hidden bool) {
 	t := m.tenantTable("public", "events", nil)
 	tenant := t.by(UseTenant)
 	t.PrimaryKey = []string{tenant.Name, "id"}
 	t.Unique = [][]string{{tenant.Name, "id", "code"}}
 	t.by(UseID).Identity, t.by(UseID).Serial = false, false
-	if m.one(2) {
+	if m.one(2) || hidden {
 		t.PartitionBy = "HASH (id)"
 		t.Partitions = []string{"events_a FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "events_b FOR VALUES WITH (MODULUS 2, REMAINDER 1)"}
 	} else {

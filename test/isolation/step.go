@@ -257,7 +257,7 @@ func (g *generator) hostileStep() *Step {
 	g.aliases, g.ctes = 0, nil
 	t := pick(g, g.writable())
 	other := quote(g.s.IDs[(g.tenants[0]+1)%Tenants])
-	tenant := ident(t.by(UseTenant).Name)
+	tenant := ident(t.tenantColumn().Name)
 	victim := strconv.Itoa(firstID((g.tenants[0]+1)%Tenants, 0))
 	sql := pick(g, []string{
 		"SELECT * FROM secrets",

@@ -119,12 +119,7 @@ func (w *Worlds) Close() error {
 // load puts the batch's first rows into every world.
 func (w *Worlds) load(ctx context.Context, rows Rows) error {
 	for i, admin := range w.admins {
-		sql := w.schema.LoadSQL(rows, func(t int) bool {
-			if i == sharedDB {
-				return w.twin < 0 || w.twin == t
-			}
-			return i == ownDB(t)
-		})
+		sql := w.schema.LoadSQL(rows, w.tenantOf(i))
 		if _, err := admin.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 			return fmt.Errorf("loading rows: %w", err)
 		}
@@ -142,6 +137,14 @@ func (w *Worlds) setSequence(ctx context.Context, tenant int, sequence string, v
 	return nil
 }
 
+// tenantOf returns whose world a database is; -1 for the shared one.
+func (w *Worlds) tenantOf(world int) int {
+	if world == sharedDB {
+		return w.twin
+	}
+	return world - 1
+}
+
 // content is every row of a world, printed, by owner: the tenant's id, or empty for tables without one.
 type content map[string][]string
 
@@ -155,10 +158,13 @@ func (w *Worlds) content(ctx context.Context, world int) (content, error) {
 		if t.PartitionBy != "" {
 			only = ""
 		}
-		if c := t.by(UseTenant); c != nil {
+		own := w.tenantOf(world)
+		if c := t.in(own).by(UseTenant); c != nil {
 			owner = "r." + ident(c.Name) + "::text"
+		} else if t.Shared != nil {
+			owner = quote(w.schema.IDs[own])
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s, %s || r::text FROM %s%s r", owner, quote(t.Full()+" "), only, t.Full()))
+		parts = append(parts, fmt.Sprintf("SELECT %s, %s || %s FROM %s%s r", owner, quote(t.Full()+" "), t.printedRow(), only, t.Full()))
 	}
 	rows, err := w.admins[world].Query(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY 1, 2", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
