@@ -19,7 +19,7 @@ type Bound struct {
 	tables map[uint32]*BoundTable
 	// types are the tenant column types in use.
 	types map[ColumnType]bool
-	// functions by pg_proc.oid: the rule of Policy.Functions that vouches for it.
+	// functions by pg_proc.oid: the rule of Policy.Functions that vouches for it, or one made for a function of Policy.Extensions.
 	functions map[uint32]*FunctionRule
 	// roleFunctions are the same for Role.Functions, by the role's name.
 	roleFunctions map[string]map[uint32]*FunctionRule
@@ -66,6 +66,7 @@ func Bind(p *Policy, s *catalog.Snapshot) *Bound {
 		}
 	}
 	b.functions = bindFunctions(p.Functions, s)
+	bindExtensions(p, s, b.functions)
 	b.roleFunctions = make(map[string]map[uint32]*FunctionRule, len(p.Roles))
 	for name, role := range p.Roles {
 		b.roleFunctions[name] = bindFunctions(role.Functions, s)

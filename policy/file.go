@@ -5,6 +5,7 @@ type File struct {
 	Tenant     TenantEntry          `yaml:"tenant" require:"true" doc:"How tenant tables name their tenant, unless a rule says otherwise."`
 	Tables     []TableEntry         `yaml:"tables" doc:"Rules in order; the first whose pattern matches a relation decides. A relation that no rule matches is denied."`
 	Functions  []FunctionEntry      `yaml:"functions" doc:"Functions of yours that every tenant may call. One that is not named is refused."`
+	Extensions []string             `yaml:"extensions" doc:"Extensions whose safe functions and operators every tenant may use: btree_gin, btree_gist, citext, cube, earthdistance, fuzzystrmatch, hstore, intarray, isn, ltree, pg_trgm, pgcrypto, postgis, seg, tablefunc, unaccent, uuid-ossp, vector. Those that run SQL, read tables by name or keep state stay refused. Types of extensions can be used without a line here."`
 	Statements StatementsEntry      `yaml:"statements" doc:"Kinds of statements that are refused unless they are opened here."`
 	Roles      map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
 }

@@ -36,6 +36,7 @@ func ParsePolicy(file string, data []byte) (*Policy, error) {
 	for i, t := range f.Tables {
 		b.table(i, t)
 	}
+	b.extensions(f.Extensions)
 	b.policy.Functions = b.functions(yamlpos.Path{"functions"}, f.Functions, nil)
 	for _, name := range slices.Sorted(maps.Keys(f.Roles)) {
 		b.role(name, f.Roles[name])

@@ -94,6 +94,8 @@ type Policy struct {
 	Tables []TableRule
 	// Functions are the user's functions that tenants may call.
 	Functions []FunctionRule
+	// Extensions are the extensions whose safe functions and operators tenants may use.
+	Extensions []string
 	// Statements are the kinds of statements that are opened.
 	Statements Statements
 	// Roles by name.

@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -20,8 +21,8 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	if f.AggWithinGroup {
 		nargs += len(f.AggOrder)
 	}
-	schema, name, ok := p.funcName(f)
-	if !ok {
+	schema, name, ok := p.funcName(f, nargs)
+	if !ok || schema == "" {
 		return
 	}
 	if schema == "pg_catalog" {
@@ -43,8 +44,8 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
 }
 
-// funcName finds the schema that a call's name stands for.
-func (p *pass) funcName(f *pg.FuncCall) (schema, name string, ok bool) {
+// funcName finds the schema that a call's name stands for; none for a call that is allowed in every schema, and stays as it is.
+func (p *pass) funcName(f *pg.FuncCall, nargs int) (schema, name string, ok bool) {
 	parts := make([]string, len(f.Funcname))
 	for i, n := range f.Funcname {
 		parts[i] = n.GetString_().GetSval()
@@ -81,6 +82,10 @@ func (p *pass) funcName(f *pg.FuncCall) (schema, name string, ok bool) {
 		return user.Name, name, true
 	case !vouched:
 		return "pg_catalog", name, true
+	case !slices.ContainsFunc(user.Functions[name], func(f *catalog.Function) bool { return takes(f, nargs) }):
+		return "pg_catalog", name, true
+	case p.allowedAnywhere(name, nargs):
+		return "", name, true
 	}
 	p.denyAt(f.Location, statePrivilege, ruleFunctionAmbiguous, "function "+name+" exists in pg_catalog and in schema "+user.Name,
 		"Write the schema before the function's name.")
@@ -200,6 +205,10 @@ func (p *pass) operator(name *[]*pg.Node, prefix bool, loc int32) {
 	case 2:
 		schema, op = parts[0].GetString_().GetSval(), parts[1].GetString_().GetSval()
 	}
+	if schema != "pg_catalog" && op != "" && !operatorAllowed(op, prefix) && p.extensionOperator(schema, op, prefix) ||
+		schema != "" && schema != "pg_catalog" && p.extensionOperator(schema, op, prefix) {
+		return
+	}
 	if schema != "" && schema != "pg_catalog" {
 		p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+schema+"."+op, "Only operators of pg_catalog are allowed.")
 		return
@@ -236,7 +245,7 @@ func (p *pass) implied(loc int32, ops ...string) {
 // name up when the statement runs, and the path may have changed by then, even within one message.
 func (p *pass) userOperator(op string) bool {
 	for name, s := range p.cat.Schemas {
-		if name != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(s.Operators[op]) {
+		if name != "pg_catalog" && len(s.Operators[op]) > 0 && !fromTrustedExtension(p.bound, s.Operators[op]) {
 			return true
 		}
 	}

@@ -207,23 +207,6 @@ func operatorAllowed(name string, prefix bool) bool {
 	return prefix && o.prefix || !prefix && o.binary
 }
 
-// trustedExtensions are extensions of Postgres's own contrib modules and others in wide use whose operators are written in C, read no
-// table and run no SQL: their overloads of built-in operators (citext's =, hstore's ->) are no reason to refuse the name.
-var trustedExtensions = map[string]bool{
-	"btree_gin": true, "btree_gist": true, "citext": true, "cube": true, "hstore": true, "intarray": true, "isn": true, "ltree": true,
-	"pg_trgm": true, "postgis": true, "seg": true, "vector": true,
-}
-
-// fromTrustedExtension says whether all of these operators belong to extensions that are trusted.
-func fromTrustedExtension(overloads []*catalog.Operator) bool {
-	for _, o := range overloads {
-		if !trustedExtensions[o.Extension] {
-			return false
-		}
-	}
-	return true
-}
-
 // harmlessOperator says whether the binary operator of pg_catalog may run on another tenant's row unnoticed, whatever it compares,
 // so long as harmlessType holds for its operands.
 // LIKE and its kin are not; with a constant pattern see harmlessLikePattern.

@@ -252,6 +252,9 @@ func (p *pass) harmlessColumn(c *column) bool {
 		return true
 	}
 	t := p.cat.TypeByOID[c.typ]
+	if t != nil && t.Extension == "citext" && t.Name == "citext" {
+		return true // text whose comparisons fold the case first
+	}
 	return t != nil && t.Schema != "pg_catalog" && (t.Kind == 'e' || t.Kind == 'd' && harmlessType(t.Base))
 }
 
@@ -299,7 +302,8 @@ func notBoolean(n *pg.Node) bool {
 }
 
 func (p *pass) harmlessOp(name []*pg.Node) bool {
-	return harmlessOperator(name[len(name)-1].GetString_().GetSval())
+	op := name[len(name)-1].GetString_().GetSval()
+	return harmlessOperator(op) && (len(name) == 2 || !p.overloadedForBuiltins(op))
 }
 
 func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {

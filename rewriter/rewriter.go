@@ -71,7 +71,7 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 		opts.Log = slog.Default()
 	}
 	builtins() // read now, not in the first statement's time
-	indexCatalog(bound.Catalog)
+	indexCatalog(bound)
 	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound),
 		hides: slices.ContainsFunc(bound.Policy.Tables, func(t policy.TableRule) bool { return t.HideColumn })}
 }

@@ -47,7 +47,7 @@ func sweep(sql string, want *pg.ParseResult, in sweepInput) error {
 	if !equalTrees(got.ProtoReflect(), want.ProtoReflect()) {
 		return errNotEqual
 	}
-	s := sweeper{in: in, catalog: indexCatalog(in.bound.Catalog)}
+	s := sweeper{in: in, catalog: indexCatalog(in.bound)}
 	for _, raw := range got.Stmts {
 		s.top(raw.Stmt)
 	}
@@ -326,7 +326,7 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 
 // catalogIndex answers what the sweep asks a snapshot about again and again.
 type catalogIndex struct {
-	snapshot *catalog.Snapshot
+	bound *policy.Bound
 	// operators are the names of those outside pg_catalog that no trusted extension owns.
 	operators map[string]bool
 	// unary are the functions outside pg_catalog that can be called with one argument, by name.

@@ -1,26 +1,27 @@
 package rewriter
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
 )
 
-// lastIndex is the index of the snapshot in use. A process works with one at a time, but for the moments of a reload.
+// lastIndex is the index of the policy and snapshot in use. A process works with one at a time, but for the moments of a reload.
 var lastIndex atomic.Pointer[catalogIndex]
 
-func indexCatalog(snap *catalog.Snapshot) *catalogIndex {
-	if x := lastIndex.Load(); x != nil && x.snapshot == snap {
+func indexCatalog(bound *policy.Bound) *catalogIndex {
+	if x := lastIndex.Load(); x != nil && x.bound == bound {
 		return x
 	}
-	x := &catalogIndex{snapshot: snap, operators: map[string]bool{}, unary: map[string][]*catalog.Function{}}
-	for _, schema := range snap.Schemas {
+	x := &catalogIndex{bound: bound, operators: map[string]bool{}, unary: map[string][]*catalog.Function{}}
+	for _, schema := range bound.Catalog.Schemas {
 		if schema.Name == "pg_catalog" {
 			continue
 		}
 		for name, overloads := range schema.Operators {
-			if !fromTrustedExtension(overloads) {
+			if !fromTrustedExtension(bound, overloads) {
 				x.operators[name] = true
 			}
 		}
@@ -56,6 +57,10 @@ func (s *sweeper) vouched(f *catalog.Function) bool {
 
 // function checks that every function which a call could mean is allowed.
 func (s *sweeper) function(names []string, nargs int) {
+	if len(names) == 1 {
+		s.unqualifiedFunction(names[0], nargs)
+		return
+	}
 	if len(names) != 2 {
 		s.fail("function %q is not qualified by its schema alone", names)
 		return
@@ -127,12 +132,61 @@ func (s *sweeper) operator(names []string, prefix bool) {
 			s.fail("operator %s is not qualified, and a user's has the same name", names[0])
 			return
 		}
+	case len(names) == 2 && s.openedOperator(names[0], names[1], prefix):
+		return
 	default:
 		s.fail("operator %q is not of pg_catalog", names)
 		return
 	}
 	if !operatorAllowed(names[len(names)-1], prefix) {
+		if len(names) == 1 && s.openedOperator("", names[0], prefix) {
+			return
+		}
 		s.fail("operator %q is not built in", names)
+	}
+}
+
+// openedOperator says whether every operator of the name, in one schema or in all, is of an extension that the policy opens.
+func (s *sweeper) openedOperator(schema, name string, prefix bool) bool {
+	fits := 0
+	for _, in := range s.in.bound.Catalog.Schemas {
+		if in.Name == "pg_catalog" || schema != "" && schema != in.Name {
+			continue
+		}
+		for _, o := range in.Operators[name] {
+			if !slices.Contains(s.in.bound.Policy.Extensions, o.Extension) {
+				return false
+			}
+			if prefix == (o.Left == 0) {
+				fits++
+			}
+		}
+	}
+	return fits > 0
+}
+
+// unqualifiedFunction checks a call without a schema: extensions that the policy opens own every function outside pg_catalog that it could mean.
+func (s *sweeper) unqualifiedFunction(name string, nargs int) {
+	builtin, extension := false, false
+	for _, in := range s.in.bound.Catalog.Schemas {
+		for _, f := range in.Functions[name] {
+			switch {
+			case !canTake(f, nargs):
+			case in.Name == "pg_catalog" && f.OID < 16384:
+				builtin = true
+			case !slices.Contains(s.in.bound.Policy.Extensions, f.Extension) || !s.vouched(f):
+				s.fail("function %q without a schema could mean %s.%s(%s)", name, in.Name, name, f.IdentityArgs)
+				return
+			default:
+				extension = true
+			}
+		}
+	}
+	if ok, reason := builtinDecision(name, nargs); builtin && !ok {
+		s.fail("function %q: %s", name, reason)
+	}
+	if !extension {
+		s.fail("function %q is not qualified by its schema", name)
 	}
 }
 

@@ -56,11 +56,26 @@ func uncoveredFunctions(b *policy.Bound) []Finding {
 		}
 	}
 	for _, extension := range slices.Sorted(maps.Keys(extensions)) {
-		out = append(out, Finding{Info, "extension-not-covered", extension,
-			fmt.Sprintf("the policy does not vouch for %d functions of this extension, so calls of them are refused", extensions[extension]),
-			"name under functions those that tenants need"})
+		out = append(out, uncoveredExtension(b, extension, extensions[extension]))
 	}
 	return out
+}
+
+// uncoveredExtension speaks of the functions of an extension that nobody may call.
+func uncoveredExtension(b *policy.Bound, extension string, count int) Finding {
+	f := Finding{Info, "extension-not-covered", extension,
+		fmt.Sprintf("the policy does not vouch for %d functions of this extension, so calls of them are refused", count), ""}
+	switch {
+	case b.Extension(extension):
+		f.Message = fmt.Sprintf("%d functions of this extension stay refused: those that could reach other tenants or keep state, internal ones, "+
+			"and those that pgcordon does not know", count)
+		f.Advice = "name under functions those that tenants need, if they are safe"
+	case slices.Contains(policy.Extensions(), extension):
+		f.Advice = "add it to extensions, which opens what is safe in it"
+	default:
+		f.Advice = "name under functions those that tenants need"
+	}
+	return f
 }
 
 // UserFunctions returns the functions of user schemas that SQL can call, sorted by name. Trigger functions are not among them.

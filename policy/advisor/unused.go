@@ -22,7 +22,26 @@ func unusedRules(b *policy.Bound) []Finding {
 				fmt.Sprintf("rule %d decides on no relation of the database", i+1), "correct its pattern or take it out"})
 		}
 	}
-	return append(out, unusedFunctionRules(b)...)
+	return append(append(out, unusedFunctionRules(b)...), unusedExtensions(b)...)
+}
+
+// unusedExtensions finds extensions that the policy opens and the database does not have.
+func unusedExtensions(b *policy.Bound) []Finding {
+	installed := map[string]bool{}
+	for _, schema := range b.Catalog.Schemas {
+		for _, overloads := range schema.Functions {
+			for _, fn := range overloads {
+				installed[fn.Extension] = true
+			}
+		}
+	}
+	var out []Finding
+	for _, name := range b.Policy.Extensions {
+		if !installed[name] {
+			out = append(out, Finding{Warning, "rule-unused", name, "the database has no such extension", "take it out of extensions"})
+		}
+	}
+	return out
 }
 
 func unusedFunctionRules(b *policy.Bound) []Finding {
