@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -170,10 +171,11 @@ func (r *relay) parameters(body []byte, e *expectation) error {
 
 // tag is the CommandComplete that the client gets instead of the upstream's; nil for none. Of a Query's statements each has one.
 func (run *execution) tag(typ byte, body []byte) []byte {
-	if typ != pgwire.MsgCommandComplete || run.statement >= len(run.plan.Statements) {
+	if typ != pgwire.MsgCommandComplete || run.plan == nil || run.statement >= len(run.plan.Statements) {
 		return nil
 	}
-	word := run.plan.Statements[run.statement].Tag
+	word := cmp.Or(run.plan.Statements[run.statement].Tag, run.executed)
+	run.executed = ""
 	if run.portal == nil {
 		run.statement++
 	}
@@ -201,6 +203,9 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		return nil
 	}
 	e.run.current = 0
+	if typ == pgwire.MsgCommandComplete {
+		r.s.completed(e.run)
+	}
 	r.count(e, r.current, true)
 	if tag := e.run.tag(typ, body); tag != nil {
 		r.take(false, tag)
@@ -246,6 +251,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	if p := e.clientPosition(fields.Get(pgwire.FieldPosition), r.s.who.Tenant); p > 0 {
 		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
 	}
+	text = e.clientMessage(text)
 	r.scratch = text
 	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
 		r.fatal = true

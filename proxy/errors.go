@@ -169,4 +169,7 @@ func (e *expectation) clientPosition(position string, tenant policy.TenantID) in
 
 // passed are the fields of an upstream's error or notice that reach the client. The position is translated (clientPosition).
 // The others quote rows (DETAIL), the rewritten text (internal query, context) or the upstream's inside (schema, table, column, type, file).
-const passed = "SVCMHn"
+const (
+	passed               = "SVCMHn"
+	passedBesidesMessage = "SVCHn"
+)

@@ -39,8 +39,7 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		return s.refuse(f, extended)
 	}
 	if s.known.full(st.size()) {
-		return s.refuse(&failure{state: stateLimitExceeded, message: "too many prepared statements",
-			hint: "Close those that are not used any more."}, extended)
+		return s.refuse(tooManyStatements(), extended)
 	}
 	permit, f := s.admit(ctx)
 	if f != nil {
@@ -51,7 +50,13 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	if err := s.settleAll(permit); err != nil {
 		return err
 	}
-	if f = s.planStatement(ctx, st); f != nil {
+	if f = s.planStatement(ctx, st); f == nil {
+		f, err = s.prepareParse(m.Name, st)
+	}
+	if err != nil {
+		return err
+	}
+	if f != nil {
 		return s.refuseParse(f, m.Name)
 	}
 	st.prepaid, st.permit = true, permit
@@ -64,7 +69,7 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		}
 	}
 	outcome, err := s.send(expectation{kind: answerParse, name: m.Name, statement: st},
-		pgwire.AppendParse(nil, m.Name, st.plan.Prepared(s.who.Tenant), types))
+		pgwire.AppendParse(nil, m.Name, st.text(s.who.Tenant), types))
 	if err != nil || outcome == ignored {
 		return err
 	}
@@ -100,7 +105,10 @@ func (s *session) named(name string) (*statement, error) {
 			return nil, err
 		}
 	}
-	st, _ := s.known.get(name)
+	st, ok := s.known.get(name)
+	if !ok {
+		st, _ = s.known.byPrepare(name)
+	}
 	return st, nil
 }
 
@@ -126,14 +134,18 @@ func (s *session) bind(ctx context.Context) error {
 	if len(s.portals) >= maxPortals {
 		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
 	}
-	outcome, err := s.expect(expectation{kind: answerBind})
+	expected := expectation{kind: answerBind}
+	if st.upstream != "" {
+		expected.statement = st
+	}
+	outcome, err := s.expect(expected)
 	if err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
-	s.portals[b.Portal] = &portal{statement: st}
+	s.portals[clip(b.Portal)] = &portal{statement: st, shape: s.shape}
 	var mismatch *rewriter.Denial
-	rw := pgwire.BindRewrite{Statement: b.Statement, Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
+	rw := pgwire.BindRewrite{Statement: st.name(b.Statement), Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
 		Check: func(param int, format int16, value []byte, large bool) bool {
 			if large {
 				value = []byte{0} // what no tenant's id is
@@ -202,18 +214,25 @@ func (s *session) replan(ctx context.Context, st *statement) *failure {
 	if st.planner == s.planner() {
 		return nil
 	}
+	if st.upstream != "" {
+		return s.replanMade(ctx, st)
+	}
 	fresh := &statement{sql: st.sql, types: st.types}
 	if f := s.planStatement(ctx, fresh); f != nil {
 		return f
 	}
 	if fresh.plan.SQL != st.plan.SQL || fresh.plan.ClientParams != st.plan.ClientParams || !slices.Equal(fresh.plan.Tenants, st.plan.Tenants) ||
 		!slices.Equal(fresh.plan.ParamTypes, st.plan.ParamTypes) {
-		// Drivers know this text, and prepare again by themselves.
-		return &failure{state: stateFeatureNotSupported, message: "cached plan must not change result type",
-			hint: "The policy has changed. Prepare the statement again."}
+		return planChanged()
 	}
 	st.plan, st.planner = fresh.plan, fresh.planner
 	return nil
+}
+
+// planChanged is the failure of a prepared statement that means something else now. Drivers know this text, and prepare again by themselves.
+func planChanged() *failure {
+	return &failure{state: stateFeatureNotSupported, message: "cached plan must not change result type",
+		hint: "The policy has changed. Prepare the statement again."}
 }
 
 func (s *session) tenantValues(plan *rewriter.Plan) []string {
@@ -272,7 +291,7 @@ func (s *session) describe() error {
 		if st == nil {
 			return s.refuse(noSuchStatement(m.Name), extended)
 		}
-		params = st.plan.ClientParams
+		params, m.Name = st.plan.ClientParams, st.name(m.Name)
 	case pgwire.Portal:
 	default:
 		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid DESCRIBE message subtype %d", m.ObjectType)}), extended)
@@ -308,7 +327,7 @@ func (s *session) execute(ctx context.Context) error {
 	if f := reserved(m.Portal); f != nil {
 		return s.refuse(f, extended)
 	}
-	p := s.portals[m.Portal]
+	p := s.portals[clip(m.Portal)]
 	if p == nil {
 		p = &portal{} // the upstream knows better whether it is there
 	}
@@ -321,6 +340,20 @@ func (s *session) execute(ctx context.Context) error {
 	if err := s.settle(permit); err != nil {
 		run.permit.Done()
 		return err
+	}
+	if p.statement != nil {
+		f, err := s.changed(p), error(nil)
+		if f == nil {
+			f, err = s.beforeRun(ctx, p.statement.plan)
+		}
+		if err != nil || f != nil {
+			run.permit.Done()
+			if err != nil {
+				return err
+			}
+			return s.refuse(f, extended)
+		}
+		run.made = p.statement
 	}
 	returning, writing := true, true
 	if p.statement != nil {
@@ -384,7 +417,7 @@ func (s *session) closeNamed() error {
 	if e.closes {
 		s.known.sent(m.Name, nil)
 	} else {
-		delete(s.portals, m.Name)
+		delete(s.portals, clip(m.Name))
 	}
 	return nil
 }

@@ -61,10 +61,13 @@ type execution struct {
 	who     policy.Identity
 	// maxRows is the row limit; 0 for none. Behind a statement with one nothing is sent until it has ended.
 	maxRows int64
+	// made is the statement that runs, with its text.
+	made *statement
 	// Below belongs to the relay.
 	rows, bytes int64
-	current     int64 // rows of the statement that runs, of several in a Query
-	statement   int   // index of that statement
+	current     int64  // rows of the statement that runs, of several in a Query
+	statement   int    // index of that statement
+	executed    string // the tag of what an EXECUTE has run, when it differs
 	state       string
 	limit       string
 	over        bool // the row limit was passed

@@ -3,6 +3,7 @@ package proxy
 import (
 	"sync"
 
+	"pgcordon/policy"
 	"pgcordon/proxy/limit"
 	"pgcordon/rewriter"
 )
@@ -18,6 +19,29 @@ type statement struct {
 	// prepaid is set until the first execution: the permit that Parse got, and has given back, stands for it.
 	prepaid bool
 	permit  limit.Permit
+	// deallocates is set for a DEALLOCATE of this name, when a Parse has made it.
+	deallocates string
+
+	// Of a statement that PREPARE has made: its name upstream, and the plan of the text with the PREPARE, with its protocol.
+	upstream string
+	whole    *rewriter.Plan
+	protocol rewriter.Protocol
+}
+
+// name is what the statement of this name is called upstream.
+func (st *statement) name(client string) string {
+	if st.upstream != "" {
+		return st.upstream
+	}
+	return client
+}
+
+// text is what the upstream gets for the statement.
+func (st *statement) text(t policy.TenantID) string {
+	if st.deallocates != "" {
+		return rewriter.Deallocate(st.deallocates)
+	}
+	return st.plan.Prepared(t)
 }
 
 // size is what a statement counts for.
@@ -34,29 +58,36 @@ type prepared struct {
 	mu        sync.Mutex
 	confirmed map[string]*statement
 	bytes     int
+	// made holds what PREPARE has made, which has names of its own upstream. Here exactness matters to the client alone: the tenant is in
+	// the upstream's text, and no Bind or EXECUTE of one can set it.
+	made map[string]*statement
 
 	// group belongs to the session's goroutine: what has been sent since the last Sync; nil for a name that was closed.
 	group map[string]*statement
 }
 
+// clip is what Postgres tells names of statements and portals apart by: their first 63 bytes.
+func clip(name string) string { return name[:min(len(name), 63)] }
+
 func newPrepared() *prepared {
-	return &prepared{confirmed: make(map[string]*statement), group: make(map[string]*statement)}
+	return &prepared{confirmed: make(map[string]*statement), made: make(map[string]*statement), group: make(map[string]*statement)}
 }
 
 // inGroup looks a name up among what was sent since the last Sync.
 func (p *prepared) inGroup(name string) (*statement, bool) {
-	st, ok := p.group[name]
+	st, ok := p.group[clip(name)]
 	return st, ok
 }
 
 // sent notes a Parse, or with nil a Close, that is outstanding.
-func (p *prepared) sent(name string, st *statement) { p.group[name] = st }
+func (p *prepared) sent(name string, st *statement) { p.group[clip(name)] = st }
 
 // groupEnded notes a Sync, or a Query.
 func (p *prepared) groupEnded() { clear(p.group) }
 
 // get looks a name up among the confirmed statements.
 func (p *prepared) get(name string) (*statement, bool) {
+	name = clip(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	st, ok := p.confirmed[name]
@@ -65,6 +96,7 @@ func (p *prepared) get(name string) (*statement, bool) {
 
 // confirm makes a name stand for a statement: the upstream has parsed it.
 func (p *prepared) confirm(name string, st *statement) {
+	name = clip(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if old, ok := p.confirmed[name]; ok {
@@ -76,11 +108,55 @@ func (p *prepared) confirm(name string, st *statement) {
 
 // forget drops a name: the upstream has closed it.
 func (p *prepared) forget(name string) {
+	name = clip(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if old, ok := p.confirmed[name]; ok {
 		p.bytes -= old.size()
 		delete(p.confirmed, name)
+	}
+}
+
+// prepared notes a PREPARE that has run.
+func (p *prepared) prepare(name string, st *statement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old, ok := p.made[name]; ok {
+		p.bytes -= old.size()
+	}
+	p.made[name] = st
+	p.bytes += st.size()
+}
+
+// byPrepare looks a name up among what PREPARE has made.
+func (p *prepared) byPrepare(name string) (*statement, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st, ok := p.made[name]
+	return st, ok
+}
+
+// deallocate notes a DEALLOCATE of a statement that PREPARE has made.
+func (p *prepared) deallocate(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old, ok := p.made[name]; ok {
+		p.bytes -= old.size()
+		delete(p.made, name)
+	}
+}
+
+// deallocateAll notes a DEALLOCATE ALL: it leaves the unnamed statement alone.
+func (p *prepared) deallocateAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unnamed := p.confirmed[""]
+	clear(p.confirmed)
+	clear(p.made)
+	p.bytes = 0
+	if unnamed != nil {
+		p.confirmed[""] = unnamed
+		p.bytes = unnamed.size()
 	}
 }
 
@@ -96,4 +172,15 @@ type portal struct {
 	statement *statement
 	// sent counts the rows that were sent of it, over all executions. It belongs to the relay.
 	sent int64
+	// shape is session.shape when it was made.
+	shape uint64
+}
+
+// follows reports whether the statement's rows are those of another that it names: a cursor, or what PREPARE has made.
+func (st *statement) follows() bool {
+	if st == nil || len(st.plan.Statements) != 1 {
+		return false
+	}
+	kind := st.plan.Statements[0].Kind
+	return kind == rewriter.KindFetch || kind == rewriter.KindExecute
 }

@@ -24,7 +24,7 @@ type schema struct {
 func (s *schema) ran(plan *rewriter.Plan) {
 	for i := range plan.Statements {
 		switch plan.Statements[i].Kind {
-		case rewriter.KindTemporary:
+		case rewriter.KindTemporary, rewriter.KindDiscard, rewriter.KindDiscardAll:
 			s.stale, s.touched, s.inGroup = true, true, true
 		case rewriter.KindDDL: // code may make temporary tables as well
 			s.stale, s.touched, s.inGroup = true, true, true

@@ -44,7 +44,11 @@ type session struct {
 	known    *prepared
 	settings settings
 	schema   schema
-	portals  map[string]*portal
+	// firstPlanner is the planner that was active when the session began.
+	firstPlanner Planner
+	portals      map[string]*portal
+	// shape counts the statements that can give another row type to what a cursor or a prepared statement of a name returns.
+	shape uint64
 
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
 	skipping, local bool

@@ -40,14 +40,16 @@ type rewriterChange rewriter.SettingChange
 func (s *settings) ran(plan *rewriter.Plan) {
 	for i := range plan.Statements {
 		switch st := &plan.Statements[i]; st.Kind {
-		case rewriter.KindSet:
+		case rewriter.KindSet, rewriter.KindDiscardAll:
 			if (*rewriterChange)(st.Setting).touches() {
 				s.stale, s.touched, s.inGroup = true, true, true
 			}
 		case rewriter.KindCommit, rewriter.KindRollback, rewriter.KindRollbackTo:
 			s.stale = s.stale || s.touched
 		case rewriter.KindInvalid, rewriter.KindEmpty, rewriter.KindSelect, rewriter.KindInsert, rewriter.KindUpdate, rewriter.KindDelete,
-			rewriter.KindBegin, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindShow, rewriter.KindTemporary, rewriter.KindExplain, rewriter.KindMerge:
+			rewriter.KindBegin, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindShow, rewriter.KindPrepare, rewriter.KindExecute,
+			rewriter.KindDeallocate, rewriter.KindDeclare, rewriter.KindFetch, rewriter.KindClose, rewriter.KindExplain,
+			rewriter.KindTemporary, rewriter.KindMerge, rewriter.KindDiscard:
 		default:
 			s.stale = true // a kind that is not known here may change anything
 		}

@@ -267,6 +267,7 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 		return unreachable(err)
 	}
 	s.up, s.pipe, s.known = newUpstream(lease), newPipeline(), newPrepared()
+	s.firstPlanner = active.Planner
 	b := pgwire.AppendAuthOK(nil)
 	for _, name := range slices.Sorted(maps.Keys(lease.Parameters)) {
 		value := lease.Parameters[name]

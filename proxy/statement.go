@@ -72,7 +72,7 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		permit.Done()
 		return err
 	}
-	plan, _, f := s.planRequest(ctx, rewriter.Request{SQL: m.String, Protocol: rewriter.Simple})
+	plan, planner, f := s.planRequest(ctx, rewriter.Request{SQL: m.String, Protocol: rewriter.Simple})
 	if f == nil {
 		f = s.settings.check(plan, permit)
 	}
@@ -81,7 +81,19 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		return s.refuse(f, simple)
 	}
 	run.plan = plan
-	sql := pgwire.AppendQuery(nil, plan.Splice(s.who.Tenant))
+	run.made = &statement{sql: m.String, plan: plan, planner: planner, protocol: rewriter.Simple}
+	if f, err = s.prepareQuery(ctx, run.made); err != nil || f != nil {
+		permit.Done()
+		if err != nil {
+			return err
+		}
+		return s.refuse(f, simple)
+	}
+	text := plan.Splice(s.who.Tenant)
+	if run.made.deallocates != "" {
+		text = run.made.text(s.who.Tenant)
+	}
+	sql := pgwire.AppendQuery(nil, text)
 	if permit.RowsPerStatement > 0 && returns(plan) {
 		run.maxRows = permit.RowsPerStatement
 		if writes(plan) && !controls(plan) {

@@ -63,6 +63,20 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_VacuumStmt:
 		p.analyze(n, v.VacuumStmt)
 		return Statement{Kind: KindTemporary, Writes: true}
+	case *pg.Node_PrepareStmt:
+		return p.prepare(v.PrepareStmt)
+	case *pg.Node_ExecuteStmt:
+		return p.execute(v.ExecuteStmt)
+	case *pg.Node_DeallocateStmt:
+		return p.deallocate(v.DeallocateStmt)
+	case *pg.Node_DeclareCursorStmt:
+		return p.declareCursor(v.DeclareCursorStmt)
+	case *pg.Node_FetchStmt:
+		return p.fetch(v.FetchStmt)
+	case *pg.Node_ClosePortalStmt:
+		return p.closeCursor(v.ClosePortalStmt)
+	case *pg.Node_DiscardStmt:
+		return p.discard(v.DiscardStmt)
 	}
 	p.refuse(n)
 	return Statement{}

@@ -80,16 +80,21 @@ func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 	}
 	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
 	sc.wrapHidden = p.hides && starNeedsWrap(s.ReturningList, s.FromClause)
-	where := p.targetSink(t, it)
+	current := p.positioned(s.WhereClause, t, len(s.FromClause))
+	where := p.targetSink(t, it, current)
 	p.from(s.FromClause, sc, where)
 	p.assignments(s.TargetList, t, sc)
-	p.expr(s.WhereClause, sc)
+	if !current {
+		p.expr(s.WhereClause, sc)
+	}
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
 		return nil
 	}
-	s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	if !current {
+		s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	}
 	return p.outputColumns(s.ReturningList, sc)
 }
 
@@ -102,24 +107,33 @@ func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) ([]column, 
 	}
 	sc := &scope{parent: parent, ctes: ctes, items: []*item{it}}
 	sc.wrapHidden = p.hides && starNeedsWrap(s.ReturningList, s.UsingClause)
-	where := p.targetSink(t, it)
-	if marks(t) && !p.hidesMarked(t) { // who sees marked rows does not mark them again
+	current := p.positioned(s.WhereClause, t, len(s.UsingClause))
+	where := p.targetSink(t, it, current)
+	if !current && marks(t) && !p.hidesMarked(t) { // who sees marked rows does not mark them again
 		where.preds = append(where.preds, live(it.ref, t.SoftDelete))
 	}
 	p.from(s.UsingClause, sc, where)
-	p.expr(s.WhereClause, sc)
+	if !current {
+		p.expr(s.WhereClause, sc)
+	}
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	p.exprs(targets(s.ReturningList), sc)
 	if p.denial != nil {
 		return nil, nil
 	}
-	s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	if !current {
+		s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+	}
 	return p.outputColumns(s.ReturningList, sc), t
 }
 
-// targetSink starts the WHERE of an UPDATE or DELETE with the predicate of its target.
-func (p *pass) targetSink(t *policy.BoundTable, it *item) *sink {
+// targetSink starts the WHERE of an UPDATE or DELETE with the predicate of its target, unless a cursor gives the row.
+func (p *pass) targetSink(t *policy.BoundTable, it *item, current bool) *sink {
 	where := &sink{place: "WHERE"}
+	if current {
+		p.note(t, it.name, nil, "the row of a cursor")
+		return where
+	}
 	if p.confined(t) {
 		if !omitted("WHERE of the target") {
 			where.preds = append(where.preds, p.targetPredicate(it.ref, t))

@@ -98,7 +98,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 }
 
 func (p *pass) paramRef(r *pg.ParamRef) {
-	if p.req.Protocol == Simple && !p.genericPlan || p.spliced || p.inView > 0 {
+	if p.req.Protocol == Simple && !p.genericPlan && !p.preparing || p.spliced && !p.preparing || p.inView > 0 || p.noParams {
 		p.denyAt(r.Location, stateUndefinedParam, ruleParameter, fmt.Sprintf("there is no parameter $%d", r.Number), "")
 		return
 	}

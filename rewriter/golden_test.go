@@ -170,6 +170,15 @@ func describe(p *Plan, notes bool) string {
 		fmt.Fprintf(&b, "check $%d is the tenant of %s (%s)\n", a.Number, a.Table, a.Type)
 	}
 	for _, s := range p.Statements {
+		if s.Name != "" {
+			fmt.Fprintf(&b, "name %s\n", s.Name)
+		}
+		if s.Prepared != nil {
+			fmt.Fprintf(&b, "prepares a statement of %d parameters\n", s.Prepared.Plan.ClientParams)
+			for _, a := range s.Prepared.Plan.Params {
+				fmt.Fprintf(&b, "check $%d at EXECUTE is the tenant of %s (%s)\n", a.Number, a.Table, a.Type)
+			}
+		}
 		if s.Setting != nil {
 			fmt.Fprintf(&b, "setting %+v\n", *s.Setting)
 		}

@@ -44,6 +44,11 @@ type pass struct {
 
 	// spliced is set by statements that can carry no parameters (Plan.Spliced).
 	spliced bool
+	// preparing is set inside PREPARE, where parameters are the prepared statement's own; preparedParams is the most that one has.
+	preparing      bool
+	preparedParams int
+	// noParams is set where Postgres knows no parameters in any protocol.
+	noParams bool
 
 	clientParams int
 	// paramUses counts where each of the client's parameters stands in the output.

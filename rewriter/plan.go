@@ -25,6 +25,14 @@ const (
 	KindTemporary       // makes, changes or drops temporary tables
 	KindDDL             // changes the schema, or runs code that may: the catalog has to be read again
 	KindMerge           //
+	KindPrepare         // PREPARE of a statement
+	KindExecute         // EXECUTE
+	KindDeallocate      // DEALLOCATE; without a name of all
+	KindDeclare         // DECLARE CURSOR
+	KindFetch           // FETCH, MOVE
+	KindClose           // CLOSE; without a name of all
+	KindDiscard         // DISCARD PLANS, SEQUENCES, TEMP
+	KindDiscardAll      // DISCARD ALL
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -75,6 +83,12 @@ type Statement struct {
 	Tag string
 	// Setting is what a KindSet statement changes; nil for others.
 	Setting *SettingChange
+	// Name is the client's name for the prepared statement or cursor that the statement is about.
+	Name string
+	// Prepared is what a KindPrepare statement makes.
+	Prepared *Prepared
+	// Arguments are those of KindExecute.
+	Arguments []ExecuteArgument
 }
 
 // TenantParam is one appended parameter whose value is the tenant's id.

@@ -159,7 +159,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 		s.StmtLocation, s.StmtLen = 0, 0
 	}
 	plan.ClientParams, plan.Spliced = p.clientParams, p.spliced
-	plan.Tenants = p.number(p.clientParams)
+	plan.Tenants = p.number(max(p.clientParams, p.preparedParams))
 	if n := len(plan.Tenants); n > 0 && p.clientParams+n > maxParams {
 		p.deny("54023", ruleParameter, "too many parameters", "")
 	}
@@ -181,7 +181,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			tenants[int32(t.Number)] = t.Type
 		}
 		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
-			clientParams: plan.ClientParams, temporary: p.req.Temporary}
+			clientParams: plan.ClientParams, temporary: p.req.Temporary, spliced: plan.Spliced}
 		if err := sweep(plan.SQL, tree, in); err != nil {
 			return r.sweepDenial(err)
 		}

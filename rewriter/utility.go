@@ -109,6 +109,18 @@ func (p *pass) setTransaction(v *pg.VariableSetStmt) *SettingChange {
 	return &SettingChange{Name: strings.ToLower(v.Name), Local: v.Name == "TRANSACTION"}
 }
 
+// discard allows DISCARD: all of it concerns the session's own connection. What the session keeps of it is told by the kind.
+func (p *pass) discard(s *pg.DiscardStmt) Statement {
+	switch s.Target {
+	case pg.DiscardMode_DISCARD_ALL:
+		return Statement{Kind: KindDiscardAll, Setting: &SettingChange{Reset: true, All: true}}
+	case pg.DiscardMode_DISCARD_PLANS, pg.DiscardMode_DISCARD_SEQUENCES, pg.DiscardMode_DISCARD_TEMP:
+		return Statement{Kind: KindDiscard}
+	}
+	p.deny(stateFeature, ruleStatementKind, "this kind of DISCARD is not supported", "")
+	return Statement{}
+}
+
 func (p *pass) show(v *pg.VariableShowStmt) {
 	name := strings.ToLower(v.Name)
 	if _, ok := settable[name]; ok || readable[name] {

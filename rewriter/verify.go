@@ -29,6 +29,8 @@ type sweepInput struct {
 	clientParams int
 	// temporary are the session's temporary tables; nil for none.
 	temporary *catalog.Temporary
+	// spliced says that the tenant's parameters are replaced by literals in both protocols.
+	spliced bool
 }
 
 // errNotEqual tells that the printed text does not parse into the intended tree: a fault of the printer, not of the rewriter.
@@ -138,7 +140,9 @@ type sweeper struct {
 	made map[string]*catalog.Relation
 	// shared counts the tables seen so far with rows that every tenant reads.
 	shared int
-	err    error
+	// ownParams is set inside PREPARE, where every parameter that is not the tenant's is the prepared statement's own.
+	ownParams bool
+	err       error
 }
 
 func (s *sweeper) fail(format string, args ...any) {
@@ -226,6 +230,21 @@ func (s *sweeper) top(n *pg.Node) {
 		s.createIndex(x.IndexStmt)
 	case *pg.Node_VacuumStmt:
 		s.analyze(x.VacuumStmt)
+	case *pg.Node_PrepareStmt:
+		s.prepare(x.PrepareStmt)
+	case *pg.Node_ExecuteStmt:
+		s.execute(x.ExecuteStmt)
+	case *pg.Node_DeallocateStmt:
+		if name := x.DeallocateStmt.Name; name != "" {
+			s.preparedName(name)
+		}
+	case *pg.Node_DeclareCursorStmt:
+		s.declareCursor(x.DeclareCursorStmt)
+	case *pg.Node_FetchStmt:
+		s.cursor(x.FetchStmt.Portalname)
+	case *pg.Node_ClosePortalStmt:
+		s.cursor(x.ClosePortalStmt.Portalname)
+	case *pg.Node_DiscardStmt: // it concerns the connection alone, which is the session's own
 	default:
 		s.statement(n, sweepEnv{})
 	}

@@ -228,7 +228,9 @@ func (s *sweeper) update(u *pg.UpdateStmt, e sweepEnv) {
 	}
 	in, tables := s.targetScope(u.Relation, table, e)
 	tables = append(tables, s.from(u.FromClause, in)...)
-	s.confine(u.WhereClause, in, tables, "WHERE")
+	if !s.positioned(u.WhereClause, table, u.FromClause) {
+		s.confine(u.WhereClause, in, tables, "WHERE")
+	}
 	s.assignments(u.TargetList, in, table)
 	s.fields(u.ProtoReflect(), in, "relation", "target_list", "where_clause", "from_clause", "with_clause")
 }
@@ -245,7 +247,9 @@ func (s *sweeper) delete(d *pg.DeleteStmt, e sweepEnv) {
 	}
 	in, tables := s.targetScope(d.Relation, table, e)
 	tables = append(tables, s.from(d.UsingClause, in)...)
-	s.confine(d.WhereClause, in, tables, "WHERE")
+	if !s.positioned(d.WhereClause, table, d.UsingClause) {
+		s.confine(d.WhereClause, in, tables, "WHERE")
+	}
 	s.fields(d.ProtoReflect(), in, "relation", "where_clause", "using_clause", "with_clause")
 }
 

@@ -117,7 +117,7 @@ func stringsOf(nodes []*pg.Node) []string {
 func (s *sweeper) parameter(p *pg.ParamRef) {
 	if _, ok := s.in.tenants[p.Number]; ok {
 		s.fail("tenant parameter $%d outside of a predicate", p.Number)
-	} else if p.Number < 1 || int(p.Number) > s.in.clientParams {
+	} else if p.Number < 1 || int(p.Number) > s.in.clientParams && !s.ownParams {
 		s.fail("parameter $%d is nobody's", p.Number)
 	}
 }

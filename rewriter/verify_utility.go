@@ -83,7 +83,7 @@ func (s *sweeper) setValue(v *pg.VariableSetStmt) {
 		s.fail("SET %s", v.Name)
 		return
 	}
-	for _, n := range v.Args {
+	for i, n := range v.Args {
 		if c := n.GetTypeCast(); c != nil && v.Name == "timezone" { // SET TIME ZONE INTERVAL
 			s.typeName(c.TypeName)
 			n = c.Arg
@@ -98,7 +98,7 @@ func (s *sweeper) setValue(v *pg.VariableSetStmt) {
 			s.fail("SET %s to %q", v.Name, text)
 		case v.Name == "client_encoding" && lower != "utf8" && lower != "utf-8" && lower != "unicode":
 			s.fail("SET client_encoding to %q", text)
-		case v.Name == "search_path" && strings.HasPrefix(lower, "pg_"):
+		case v.Name == "search_path" && strings.HasPrefix(lower, "pg_") && (i > 0 || lower != "pg_catalog"):
 			s.fail("SET search_path to %q", text)
 		}
 	}

@@ -51,6 +51,9 @@ func frame(typ byte, length int, body string) []byte {
 
 const secrets = "SELECT secret FROM orders WHERE tenant_id = $1 OR id > $2::bigint"
 
+// longName is as long as names are told apart.
+var longName = strings.Repeat("n", 63)
+
 // bindBody is the body of a Bind for the statement s: its format codes, values and result formats as bytes.
 func bindBody(rest string) []byte { return frame('B', -1, "\x00s\x00"+rest) }
 
@@ -73,6 +76,23 @@ func exchanges() []exchange {
 			send: messages{parse("s", "SELECT 1"), parse("s", "SELECT secret FROM orders"), bind("", "s"), run("", 0), syncing}},
 		{id: "parse-twice-then-bind", class: "protocol", ready: 3, refused: true, // Bind must not take the plan of the Parse that failed
 			send: messages{parse("s", "SELECT $1::text"), syncing, parse("s", secrets), syncing, bind("", "s", globex), run("", 0), syncing}},
+		{id: "long-names", class: "protocol", ready: 4, refused: true, // Postgres tells names apart by their first 63 bytes
+			send: messages{parse("s", "SELECT 1"), parse(longName+"a", "SELECT $1::text, $2::text, $3::text"), syncing,
+				&pgproto3.Close{ObjectType: 'S', Name: longName + "b"}, syncing, parse(longName+"c", secrets), syncing,
+				bind("", longName+"a", zero, zero, globex), run("", 0), syncing}},
+		{id: "execute-what-parse-made", class: "protocol", ready: 2, refused: true, // the tenant's parameters follow its own
+			send: messages{parse("s", secrets), syncing, query("EXECUTE s('globex', 0, 'globex')")}},
+		{id: "execute-parsed-before", class: "protocol", ready: 1, refused: true,
+			send: messages{parse("e", "EXECUTE s('globex', 0, 'globex')"), bind("q", "e"), parse("s", secrets), run("q", 0), syncing}},
+		{id: "fetch-from-execute", class: "protocol", ready: 5, refused: true,
+			send: messages{query("BEGIN"), parse("e", "EXECUTE s('globex', 0, 'globex')"), bind("q", "e"), syncing, parse("s", secrets), syncing,
+				query("FETCH ALL FROM q"), query("ROLLBACK")}},
+		{id: "prepare-over-parse", class: "protocol", ready: 4,
+			send: messages{parse("s", secrets), syncing, query("DEALLOCATE s"), query("PREPARE s AS SELECT secret FROM orders WHERE tenant_id = $1"),
+				bind("", "s", globex), run("", 0), syncing}},
+		{id: "parse-over-prepare", class: "protocol", ready: 4, refused: true,
+			send: messages{query("PREPARE s (text, bigint, text) AS SELECT $1"), query("DEALLOCATE s"), parse("s", secrets), syncing,
+				query("EXECUTE s('globex', 0, 'globex')")}},
 		{id: "parse-unnamed-fails-then-bind", class: "protocol", ready: 2, refused: true,
 			send: messages{parse("", "SELECT 1"), syncing, parse("", "SELECT nothing FROM orders"), bind("", ""), run("", 0), syncing}},
 		{id: "close-parse-bind", class: "protocol", ready: 1,

@@ -1,0 +1,69 @@
+package rewriter
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+
+	"pgcordon/policy"
+)
+
+// Cursors. A cursor's query is rewritten like any other; FETCH, MOVE and CLOSE name it and reach no relation.
+
+// reservedPrefix begins the names of the proxy's own portals.
+const reservedPrefix = "pgcordon:"
+
+// cursorOptions are those of DECLARE (nodes/parsenodes.h): BINARY, [NO] SCROLL, INSENSITIVE, ASENSITIVE, WITH HOLD, and
+// the mark that the grammar sets on each.
+const cursorOptions = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
+
+func (p *pass) declareCursor(s *pg.DeclareCursorStmt) Statement {
+	p.cursorName(s.Portalname)
+	if s.Options&^cursorOptions != 0 {
+		p.deny(stateFeature, ruleClause, "an option of DECLARE CURSOR is not supported", "")
+	}
+	q := s.Query.GetSelectStmt()
+	if q == nil {
+		p.refuse(s.Query)
+		return Statement{}
+	}
+	p.selectStmt(q, nil, nil)
+	return Statement{Kind: KindDeclare, Writes: p.writes, Name: s.Portalname}
+}
+
+func (p *pass) fetch(s *pg.FetchStmt) Statement {
+	p.cursorName(s.Portalname)
+	return Statement{Kind: KindFetch, Name: s.Portalname, Returns: !s.Ismove, Writes: true}
+}
+
+func (p *pass) closeCursor(s *pg.ClosePortalStmt) Statement {
+	p.cursorName(s.Portalname)
+	return Statement{Kind: KindClose, Name: s.Portalname}
+}
+
+func (p *pass) cursorName(name string) {
+	if strings.HasPrefix(name, reservedPrefix) {
+		p.deny("42602", ruleStatementKind, `names that begin with "`+reservedPrefix+`" are reserved`, "")
+	}
+}
+
+// positioned handles UPDATE and DELETE WHERE CURRENT OF, to which no predicate can be added: it must stand alone. None is needed.
+// The server finds the row by the scan of the same table that the cursor's query has under way, and takes the last row that passed that scan's
+// conditions; the query was the client's and is confined, so its scans of a tenant table let the tenant's rows pass and no others. A row that is
+// shared has no tenant to be confined to, so the target must be a tenant table.
+//
+// A cursor that a function has opened by itself would be another matter: the server names those so that they are recognised.
+func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool {
+	c := where.GetCurrentOfExpr()
+	if c == nil {
+		return false
+	}
+	switch {
+	case t.Scope != policy.ScopeTenant && t.Scope != policy.ScopeTemporary || t.SoftDelete != nil || others > 0 || c.CursorName == "":
+		p.deny(stateFeature, ruleStatementKind, "WHERE CURRENT OF is supported for tables of scope tenant without soft delete, and no other beside", "")
+	case strings.HasPrefix(c.CursorName, "<unnamed portal"):
+		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF a cursor that a function has opened is refused", "Use DECLARE CURSOR.")
+	}
+	p.cursorName(c.CursorName)
+	return true
+}

@@ -1,0 +1,78 @@
+package rewriter
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// confinedSession are outputs for the statements that keep something in the session.
+var confinedSession = []string{
+	`PREPARE "pgcordon:sql:p" AS SELECT o.id FROM public.orders o WHERE o.tenant_id = $3 AND o.id = $9`,
+	`PREPARE "pgcordon:sql:p"(int, unknown, pg_catalog.unknown) AS INSERT INTO public.orders (id, tenant_id) VALUES ($1, $3::text)`,
+	`PREPARE "pgcordon:sql#0123456789012345678901234567890123456789" AS DELETE FROM public.orders WHERE public.orders.tenant_id = $3`,
+	`EXECUTE "pgcordon:sql:p"`, `EXECUTE "pgcordon:sql:p"(1, 'x', pg_catalog.lower('X'))`,
+	`DEALLOCATE "pgcordon:sql:p"`, "DEALLOCATE ALL",
+	"DECLARE c BINARY INSENSITIVE SCROLL CURSOR WITH HOLD FOR SELECT o.id FROM public.orders o WHERE o.tenant_id = $3",
+	"DECLARE c CURSOR FOR VALUES (1)",
+	"FETCH ALL FROM c", "MOVE 3 IN c", "CLOSE c", "CLOSE ALL",
+	"UPDATE public.orders o SET total = 1 WHERE CURRENT OF c", "DELETE FROM public.orders WHERE CURRENT OF c RETURNING id",
+	"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES", "DISCARD TEMP",
+	"SET search_path TO pg_catalog, public",
+}
+
+// escapesSession are outputs of that kind that must not pass, each with what the sweep says.
+var escapesSession = []struct{ sql, why string }{
+	{"PREPARE p AS SELECT 1", "prepared statement"},
+	{`PREPARE "pgcordon:own" AS SELECT 1`, "prepared statement"},
+	{`PREPARE "pgcordon:sql:p" AS SELECT id FROM public.orders`, "orders"},
+	{`PREPARE "pgcordon:sql:p" AS SELECT id FROM public.orders WHERE public.orders.tenant_id = $1`, "orders"},
+	{`PREPARE "pgcordon:sql:p"(regclass) AS SELECT 1`, "regclass"},
+	{`PREPARE "pgcordon:sql:p"(public.unknown) AS SELECT 1`, "unknown"},
+	{`PREPARE "pgcordon:sql:p" AS INSERT INTO public.orders (id, tenant_id) VALUES (1, $1)`, "tenant"},
+	{`PREPARE "pgcordon:sql:p" AS SELECT $3`, "tenant parameter"},
+	{`SELECT $7`, "nobody's"},
+	{"EXECUTE p", "prepared statement"},
+	{`EXECUTE "pgcordon:sql:p"($1)`, "parameter"},
+	{`EXECUTE "pgcordon:sql:p"(1 + $3)`, "tenant parameter"},
+	{`EXECUTE "pgcordon:sql:p"(pg_catalog.pg_read_file('x'))`, "pg_read_file"},
+	{"DEALLOCATE p", "prepared statement"},
+	{"DECLARE c CURSOR FOR SELECT id FROM public.orders", "orders"},
+	{`DECLARE "pgcordon:own" CURSOR FOR SELECT 1`, "cursor"},
+	{`FETCH FROM "pgcordon:own"`, "cursor"}, {`CLOSE "pgcordon:own"`, "cursor"},
+	{"@keeper: UPDATE public.countries SET name = 'x' WHERE CURRENT OF c", "CURRENT OF"},
+	{"UPDATE public.orders o SET total = 1 FROM public.countries WHERE CURRENT OF c", "CURRENT OF"},
+	{"DELETE FROM public.orders USING public.customers c WHERE CURRENT OF c", "CURRENT OF"},
+	{`DELETE FROM public.orders WHERE CURRENT OF "<unnamed portal 1>"`, "CURRENT OF"},
+	{`DELETE FROM public.orders WHERE CURRENT OF "pgcordon:own"`, "cursor"},
+	{"SET search_path TO public, pg_catalog", "search_path"},
+}
+
+func TestSweepOfSessionStatements(t *testing.T) {
+	bound := sweepBound(t)
+	check := func(sql string) error {
+		role, text := splitRole(sql)
+		in, tree, err := sweepCase(bound, role, text)
+		if err != nil {
+			t.Fatalf("%s\n  is no SQL: %v", sql, err)
+		}
+		in.spliced = true
+		return sweep(text, tree, in)
+	}
+	for _, sql := range confinedSession {
+		if err := check(sql); err != nil {
+			t.Errorf("%s\n  is refused: %v", sql, err)
+		}
+	}
+	for _, c := range escapesSession {
+		if err := check(c.sql); err == nil {
+			t.Errorf("%s\n  is accepted, want %q", c.sql, c.why)
+		} else if !strings.Contains(err.Error(), c.why) || errors.Is(err, errNotEqual) {
+			t.Errorf("%s\n  is refused by %q, want %q", c.sql, err, c.why)
+		}
+	}
+	in, tree, err := sweepCase(bound, "", confinedSession[0])
+	if err != nil || sweep(confinedSession[0], tree, in) == nil {
+		t.Errorf("PREPARE is accepted with the tenant as a parameter (%v)", err)
+	}
+}
