@@ -76,8 +76,11 @@ func (p *pass) predicates(ref []string, t *policy.BoundTable, a access) []*pg.No
 			Lexpr: columnOf(ref, t.Column),
 			Rexpr: p.tenantParam(t.Type),
 		}}}
-		if a == extended || t.Scope == policy.ScopeMixed && (a == reading || omitted("default rows kept from writes")) {
+		switch {
+		case t.Scope == policy.ScopeMixed && (a != writing || omitted("default rows kept from writes")):
 			equal = boolExpr(pg.BoolExprType_OR_EXPR, []*pg.Node{equal, isNull(columnOf(ref, t.Column))})
+		case a == extended:
+			equal = boolExpr(pg.BoolExprType_OR_EXPR, []*pg.Node{equal, isNull(columnOf(ref, neverNull(t)))})
 		}
 		out = append(out, equal)
 	}
@@ -85,6 +88,14 @@ func (p *pass) predicates(ref []string, t *policy.BoundTable, a access) []*pg.No
 		out = append(out, live(ref, t.SoftDelete))
 	}
 	return out
+}
+
+// neverNull is a column that is NULL only where a join extends the relation: not the tenant column when rows without a tenant may exist.
+func neverNull(t *policy.BoundTable) string {
+	if col := t.Relation.Column(t.Column); col == nil || !col.NotNull {
+		return "tableoid"
+	}
+	return t.Column
 }
 
 // live is the condition that a row is not marked as deleted.

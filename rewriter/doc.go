@@ -34,7 +34,8 @@
 // A function is called only if the table of built-in functions allows it, or the policy vouches for it; the call is written with
 // its schema. Operators, casts, types and the attribute notation `row.function` are resolved for the same reason.
 //
-// Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how.
+// Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, and strict.go how
+// Postgres still sees which outer joins they make inner ones.
 //
 // # What a plan holds
 //

@@ -23,23 +23,23 @@ var wrapped *sink
 // from rewrites a FROM or USING list in place.
 func (p *pass) from(list []*pg.Node, sc *scope, where *sink) {
 	for i := range list {
-		list[i] = p.fromItem(list[i], sc, where, false)
+		list[i] = p.fromItem(list[i], sc, where)
 	}
 }
 
 // fromItem rewrites one entry of a FROM list or one side of a join and returns what stands in its place. out is where a predicate
-// filters the entry; nullable tells that a join above can extend it with NULLs.
-func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink, nullable bool) *pg.Node {
+// filters the entry.
+func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink) *pg.Node {
 	if p.denial != nil {
 		return n
 	}
 	switch v := n.GetNode().(type) {
 	case *pg.Node_RangeVar:
-		return p.rangeVar(v.RangeVar, n, sc, out, nullable)
+		return p.rangeVar(v.RangeVar, n, sc, out)
 	case *pg.Node_JoinExpr:
-		p.join(v.JoinExpr, sc, out, nullable)
+		p.join(v.JoinExpr, sc, out)
 	case *pg.Node_RangeSubselect:
-		p.rangeSubselect(v.RangeSubselect, sc, nullable)
+		p.rangeSubselect(v.RangeSubselect, sc)
 	case *pg.Node_RangeFunction:
 		p.rangeFunction(v.RangeFunction, sc)
 	case *pg.Node_RangeTableFunc:
@@ -51,10 +51,10 @@ func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink, nullable bool) *pg.Nod
 }
 
 // rangeVar resolves a name in FROM: a common table expression, a view to be expanded, or a relation to be constrained.
-func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nullable bool) *pg.Node {
+func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink) *pg.Node {
 	if rv.Schemaname == "" && rv.Catalogname == "" {
 		if c := sc.ctes.find(rv.Relname); c != nil {
-			it := &item{name: rv.Relname, columns: c.columns, nullable: nullable, barrier: c.barrier}
+			it := &item{name: rv.Relname, columns: c.columns, barrier: c.barrier}
 			if rv.Alias != nil {
 				it.name, it.columns = rv.Alias.Aliasname, renamed(c.columns, rv.Alias.Colnames)
 			}
@@ -75,7 +75,7 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink, nulla
 		return n
 	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
-	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t), nullable: nullable}
+	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t)}
 	if rv.Alias != nil {
 		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
 		it.columns = renamed(it.columns, rv.Alias.Colnames)
@@ -183,7 +183,7 @@ func addBarrier(s *pg.SelectStmt) {
 //	full:         nowhere; ON filters nothing, WHERE would drop the NULL-extended rows
 //
 // A join with an alias hides its sides from WHERE; USING and NATURAL have no ON to add to. There the relation is wrapped.
-func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
+func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink) {
 	on := &sink{}
 	own := on
 	if j.IsNatural || len(j.UsingClause) > 0 {
@@ -197,25 +197,20 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 	if j.Alias != nil {
 		sc.base = first
 	}
+	left, right := out, out
 	switch j.Jointype {
-	case pg.JoinType_JOIN_INNER:
-		j.Larg = p.fromItem(j.Larg, sc, out, nullable)
-		j.Rarg = p.fromItem(j.Rarg, sc, out, nullable)
+	case pg.JoinType_JOIN_INNER, pg.JoinType_JOIN_FULL:
 	case pg.JoinType_JOIN_LEFT:
-		on.place = "ON of the left join: its nullable side"
-		j.Larg = p.fromItem(j.Larg, sc, out, nullable)
-		j.Rarg = p.fromItem(j.Rarg, sc, own, true)
+		right, on.place = own, "ON of the left join: its nullable side"
 	case pg.JoinType_JOIN_RIGHT:
-		on.place = "ON of the right join: its nullable side"
-		j.Larg = p.fromItem(j.Larg, sc, own, true)
-		j.Rarg = p.fromItem(j.Rarg, sc, out, nullable)
-	case pg.JoinType_JOIN_FULL:
-		j.Larg = p.fromItem(j.Larg, sc, out, true)
-		j.Rarg = p.fromItem(j.Rarg, sc, out, true)
+		left, on.place = own, "ON of the right join: its nullable side"
 	default:
 		p.deny(stateFeature, ruleClause, j.Jointype.String()+" is not supported", "")
 		return
 	}
+	j.Larg = p.fromItem(j.Larg, sc, left)
+	second := len(sc.items)
+	j.Rarg = p.fromItem(j.Rarg, sc, right)
 	p.joinNames(j, sc, first)
 	if j.Quals != nil {
 		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: sc.items[first:]}
@@ -229,14 +224,34 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink, nullable bool) {
 		}
 	}
 	j.Quals = and(on.preds, j.Quals)
+	if p.denial == nil {
+		extend(j.Jointype, sc.items[first:second], sc.items[second:])
+	}
 	sc.base = base
 	if j.Alias != nil { // its sides cannot be named any more
 		sides := sc.items[first:]
-		it := &item{name: j.Alias.Aliasname, nullable: nullable, barrier: sidesBarrier(sides)}
+		it := &item{name: j.Alias.Aliasname, barrier: sidesBarrier(sides)}
 		it.columns = renamed(joinedColumns(sides), j.Alias.Colnames)
 		it.shared = slices.ContainsFunc(sides, func(side *item) bool { return side.shared })
+		it.nullable = slices.ContainsFunc(sides, func(side *item) bool { return side.nullable })
 		sc.items = sc.items[:first:first]
 		p.add(sc, it)
+	}
+}
+
+// extend marks the items that a join can extend with NULLs, for the conditions above it: in its own ON they are not yet.
+func extend(join pg.JoinType, left, right []*item) {
+	var sides []*item
+	switch join {
+	case pg.JoinType_JOIN_LEFT:
+		sides = right
+	case pg.JoinType_JOIN_RIGHT:
+		sides = left
+	case pg.JoinType_JOIN_FULL:
+		sides = slices.Concat(left, right)
+	}
+	for _, it := range sides {
+		it.nullable = true
 	}
 }
 
@@ -281,7 +296,7 @@ func sidesBarrier(items []*item) func() {
 	}
 }
 
-func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope, nullable bool) {
+func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope) {
 	sel := r.Subquery.GetSelectStmt()
 	if sel == nil {
 		p.deny(stateFeature, ruleClause, "a sub-select in FROM must be a SELECT", "")
@@ -291,7 +306,7 @@ func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope, nullable bool) {
 	if r.Lateral {
 		parent = sc
 	}
-	it := &item{nullable: nullable, barrier: func() { addBarrier(sel) }}
+	it := &item{barrier: func() { addBarrier(sel) }}
 	before := p.globals
 	it.columns = p.selectStmt(sel, sc.ctes, parent)
 	it.shared = p.globals > before

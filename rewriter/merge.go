@@ -27,7 +27,7 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 		return
 	}
 	source := &scope{ctes: ctes}
-	s.SourceRelation = p.fromItem(s.SourceRelation, source, wrapped, false)
+	s.SourceRelation = p.fromItem(s.SourceRelation, source, wrapped)
 	both := &scope{ctes: ctes, items: append([]*item(nil), source.items...)}
 	p.add(both, target)
 	p.expr(s.JoinCondition, both)

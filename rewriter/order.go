@@ -1,10 +1,10 @@
 package rewriter
 
 import (
+	"sync"
+
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"pgcordon/policy"
 )
 
 // Order of evaluation. Postgres sorts the conditions of a scan by cost, so a tenant predicate, which costs one operator, runs
@@ -43,31 +43,42 @@ func (w weight) call(harmless, counts bool) weight {
 }
 
 // guard returns the condition with every conjunct that needs it guarded.
+//
+// Beside a guard stands what the conjunct needs of items that a join can extend with NULLs, which Postgres does not see through it (strict.go).
 func (p *pass) guard(cond *pg.Node, sc *scope) *pg.Node {
-	return p.eachUnsafe(cond, sc, func(c *pg.Node) *pg.Node {
-		preds := p.guardPredicates(c, sc)
+	needed := sync.OnceValue(func() needs { return p.neededBy(cond, sc) })
+	guarded := p.eachUnsafe(cond, sc, func(c *pg.Node) []*pg.Node {
+		preds := p.guardPredicates(c, sc, needed())
 		if len(preds) == 0 {
-			return c
+			return []*pg.Node{c}
 		}
-		return caseWhen(and(preds, nil), c)
+		var out []*pg.Node
+		for _, n := range p.neededBy(c, sc) {
+			if n.it.nullable {
+				out = append(out, n.notNull())
+			}
+		}
+		return append(out, caseWhen(and(preds, nil), c))
 	})
+	return and(guarded, nil)
 }
 
 // guardFull guards the ON of a FULL JOIN, which can only be planned when it is left as it is: its sides, all of them wrapped, get barriers.
 func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
-	return p.eachUnsafe(cond, sc, func(c *pg.Node) *pg.Node {
-		if len(p.guardPredicates(c, sc)) > 0 {
+	guarded := p.eachUnsafe(cond, sc, func(c *pg.Node) []*pg.Node {
+		if len(p.guardPredicates(c, sc, nil)) > 0 {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
 		}
-		return c
+		return []*pg.Node{c}
 	})
+	return and(guarded, nil)
 }
 
 // guardHaving guards HAVING, of which Postgres moves conditions without aggregates into WHERE: an aggregate in the condition
 // keeps it where it is, after the rows were chosen.
 func (p *pass) guardHaving(cond *pg.Node, sc *scope) *pg.Node {
-	return p.eachUnsafe(cond, sc, func(c *pg.Node) *pg.Node {
+	guarded := p.eachUnsafe(cond, sc, func(c *pg.Node) []*pg.Node {
 		count := &pg.Node{Node: &pg.Node_FuncCall{FuncCall: &pg.FuncCall{
 			Funcname: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("count")},
 			AggStar:  true, Funcformat: pg.CoercionForm_COERCE_EXPLICIT_CALL,
@@ -75,24 +86,32 @@ func (p *pass) guardHaving(cond *pg.Node, sc *scope) *pg.Node {
 		zero := pg.MakeAConstIntNode(0, -1)
 		always := &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
 			Kind: pg.A_Expr_Kind_AEXPR_OP, Name: []*pg.Node{pg.MakeStrNode(">=")}, Lexpr: count, Rexpr: zero}}}
-		return caseWhen(always, c)
+		return []*pg.Node{caseWhen(always, c)}
 	})
+	return and(guarded, nil)
 }
 
-func (p *pass) eachUnsafe(cond *pg.Node, sc *scope, guarded func(*pg.Node) *pg.Node) *pg.Node {
-	if cond == nil || p.denial != nil || omitted("guard") {
-		return cond
+// eachUnsafe puts what guarded returns in the place of each conjunct that needs it, and returns the conjuncts: of an AND that is itself a
+// conjunct, that AND.
+func (p *pass) eachUnsafe(cond *pg.Node, sc *scope, guarded func(*pg.Node) []*pg.Node) []*pg.Node {
+	if cond == nil {
+		return nil
+	}
+	if p.denial != nil || omitted("guard") {
+		return []*pg.Node{cond}
 	}
 	if b := cond.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR {
-		for i, c := range b.Args {
-			b.Args[i] = p.eachUnsafe(c, sc, guarded)
+		var args []*pg.Node
+		for _, c := range b.Args {
+			args = append(args, p.eachUnsafe(c, sc, guarded)...)
 		}
-		return cond
+		b.Args = args
+		return []*pg.Node{cond}
 	}
 	if p.unsafe(cond, sc) {
 		return guarded(cond)
 	}
-	return cond
+	return []*pg.Node{cond}
 }
 
 func caseWhen(when, then *pg.Node) *pg.Node {
@@ -103,8 +122,9 @@ func caseWhen(when, then *pg.Node) *pg.Node {
 	}}}
 }
 
-// guardPredicates returns the conditions under which the conjunct may run, and sets the barriers it needs.
-func (p *pass) guardPredicates(c *pg.Node, sc *scope) []*pg.Node {
+// guardPredicates returns the conditions under which the conjunct may run, and sets the barriers it needs. The whole condition is false or
+// NULL where an item that it needs is extended with NULLs.
+func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) []*pg.Node {
 	var preds []*pg.Node
 	seen := map[*item]bool{}
 	for _, ref := range columnRefs(c) {
@@ -121,9 +141,7 @@ func (p *pass) guardPredicates(c *pg.Node, sc *scope) []*pg.Node {
 			seen[it] = true
 			switch {
 			case it.table != nil:
-				if pred := p.guardPredicate(it); pred != nil {
-					preds = append(preds, pred)
-				}
+				preds = append(preds, p.guardPredicate(it, it.nullable && needed.find(it) == nil))
 			case it.barrier != nil:
 				it.barrier()
 			default:
@@ -135,20 +153,15 @@ func (p *pass) guardPredicates(c *pg.Node, sc *scope) []*pg.Node {
 	return preds
 }
 
-// guardPredicate is the item's predicate; for an item that a join can extend with NULLs, also true for the extension.
-func (p *pass) guardPredicate(it *item) *pg.Node {
+// guardPredicate is the item's predicate; with nulls also true for the NULLs with which a join extends the item.
+func (p *pass) guardPredicate(it *item, nulls bool) *pg.Node {
 	switch {
 	case it.target:
 		return p.targetPredicate(it.ref, it.table)
-	case !it.nullable || it.table.Scope != policy.ScopeTenant: // other predicates are true for NULLs
-		return p.predicate(it.ref, it.table)
+	case nulls:
+		return and(p.predicates(it.ref, it.table, extended), nil)
 	}
-	if col := it.table.Relation.Column(it.table.Column); col == nil || !col.NotNull {
-		p.deny(stateFeature, ruleEvaluationOrder, "a condition on "+it.name+" could be evaluated on rows without a tenant",
-			"Make the tenant column of "+it.table.Relation.Name+" NOT NULL.")
-		return nil
-	}
-	return and(p.predicates(it.ref, it.table, extended), nil)
+	return p.predicate(it.ref, it.table)
 }
 
 // unsafe tells whether a condition, or a part of it that the planner can make a condition of its own, could run too early.

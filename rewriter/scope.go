@@ -30,7 +30,7 @@ type item struct {
 	target bool
 	// columns are the item's; nil when they cannot be told.
 	columns []column
-	// nullable is set when a join can extend the item with NULLs.
+	// nullable is set once a join has been left that can extend the item with NULLs.
 	nullable bool
 	// global is set when every tenant may see every row of the item, so that nothing has to be guarded.
 	global bool

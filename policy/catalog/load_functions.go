@@ -15,7 +15,7 @@ SELECT p.oid, n.nspname::text, p.proname::text, p.prokind, p.proargtypes::oid[],
        p.proretset,
        ARRAY(SELECT coalesce(p.proargnames[m.pos], '') FROM pg_catalog.unnest(p.proargmodes) WITH ORDINALITY m(mode, pos)
              WHERE m.mode IN ('o', 'b', 't') ORDER BY m.pos),
-       g.lanname::text, coalesce(e.extname::text, ''), p.provolatile, p.proleakproof, p.prosecdef, p.procost,
+       g.lanname::text, coalesce(e.extname::text, ''), p.provolatile, p.proleakproof, p.proisstrict, p.prosecdef, p.procost,
        CASE WHEN g.lanname IN ('sql', 'plpgsql') AND `+userSchemas+` THEN `+body+` ELSE '' END
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -25,7 +25,7 @@ LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE `+loadedSchemas+`
 ORDER BY p.oid`,
 		[]any{&f.OID, &f.Schema, &f.Name, &f.Kind, &f.Args, &f.IdentityArgs, &f.Variadic, &f.Defaults, &f.Return,
-			&f.ReturnsSet, &f.OutColumns, &f.Language, &f.Extension, &f.Volatility, &f.LeakProof, &f.SecurityDefiner,
+			&f.ReturnsSet, &f.OutColumns, &f.Language, &f.Extension, &f.Volatility, &f.LeakProof, &f.Strict, &f.SecurityDefiner,
 			&f.Cost, &f.Source}, func() {
 			fn := f
 			fn.Args, fn.OutColumns = slices.Clone(f.Args), slices.Clone(f.OutColumns)
@@ -38,14 +38,15 @@ func (l *loader) operators() error {
 	var o Operator
 	return l.each(`
 SELECT o.oid, n.nspname::text, o.oprname::text, o.oprleft, o.oprright, o.oprresult, o.oprcode::oid,
-       coalesce(e.extname::text, '')
+       coalesce(p.proisstrict, false), coalesce(e.extname::text, '')
 FROM pg_catalog.pg_operator o
 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
 LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE `+loadedSchemas+`
 ORDER BY o.oid`,
-		[]any{&o.OID, &o.Schema, &o.Name, &o.Left, &o.Right, &o.Result, &o.Function, &o.Extension}, func() {
+		[]any{&o.OID, &o.Schema, &o.Name, &o.Left, &o.Right, &o.Result, &o.Function, &o.Strict, &o.Extension}, func() {
 			op := o
 			schema := l.snap.Schemas[op.Schema]
 			schema.Operators[op.Name] = append(schema.Operators[op.Name], &op)

@@ -129,6 +129,7 @@ type Function struct {
 	Extension       string // owning extension, empty for none
 	Volatility      byte   // i, s, v
 	LeakProof       bool
+	Strict          bool // proisstrict: NULL for a NULL argument
 	SecurityDefiner bool
 	Cost            float64
 	Source          string // prosrc for user functions in language sql and plpgsql; empty for pg_catalog
@@ -141,6 +142,7 @@ type Operator struct {
 	Left, Right  uint32 // 0 for a prefix operator's left
 	Result       uint32
 	Function     uint32 // oprcode
+	Strict       bool   // of that function
 	Extension    string
 }
 

@@ -26,8 +26,7 @@
 //     the plan's choice, and the proxy may drop it. A `pg_catalog.` before a name in a message does not count.
 //
 // What is accepted, and so not generated or not compared: rows of another tenant under the same surrogate key make an INSERT
-// fail (probes look whether more than that shows); the columns of a view's rows come from the tables below it; and row locks on
-// the nullable side of an outer join, which Postgres allows only when it can make an inner join of it.
+// fail (probes look whether more than that shows); and the columns of a view's rows come from the tables below it.
 //
 // A finding is shrunk (Worlds.Shrink) by dropping steps, rows and clauses, and printed with its schema, rows, statement, both
 // answers and the seed, which is one number and makes the same round again.

@@ -14,6 +14,8 @@ import (
 type generator struct {
 	*rand.Rand
 	s *Schema
+	// path is the session's search_path.
+	path []string
 	// tenants are those that will run the statement.
 	tenants []int
 	aliases int
@@ -24,8 +26,6 @@ type generator struct {
 	draws []*Table
 	// hostile is set when the statement tries what a tenant may not do.
 	hostile bool
-	// outer collects the outer joins of the FROM clause in the making: any, and any that can leave out its first source.
-	outer [2]bool
 	// views is set when the statement reads a view.
 	views bool
 }
@@ -153,13 +153,7 @@ func (g *generator) writable() []*Table {
 // tableName prints a table's name, with its schema where the search path would find another one, else sometimes.
 func (g *generator) tableName(t *Table) string {
 	g.views = g.views || t.View != "" || t.Shared != nil // then columns have other numbers
-	hidden := false
-	for _, o := range g.s.Tables {
-		if o == t {
-			break
-		}
-		hidden = hidden || o.Name == t.Name
-	}
+	hidden := g.bare(t.Name) != t
 	for _, c := range g.ctes {
 		hidden = hidden || c.name == t.Name
 	}
@@ -167,6 +161,18 @@ func (g *generator) tableName(t *Table) string {
 		return t.Full()
 	}
 	return ident(t.Name)
+}
+
+// bare returns the table that a name without a schema means under the session's search_path.
+func (g *generator) bare(name string) *Table {
+	for _, schema := range g.path {
+		for _, t := range g.s.Tables {
+			if t.Schema == schema && t.Name == name {
+				return t
+			}
+		}
+	}
+	return nil
 }
 
 func columnsOf(t *Table) []*col {

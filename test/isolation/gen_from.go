@@ -14,15 +14,11 @@ type fromClause struct {
 	scope *scope
 	// joined marks that there is more than one source, or one that is not a plain table.
 	joined bool
-	// outer marks an outer join; leftmost that it can leave out the first source.
-	outer, leftmost bool
 }
 
 // from makes a FROM list of at most limit items.
 func (g *generator) from(outer *scope, depth, limit int) *fromClause {
 	f := &fromClause{scope: &scope{outer: outer}}
-	defer func(before [2]bool) { g.outer = before }(g.outer)
-	g.outer = [2]bool{}
 	items := list("", ", ", "", 1)
 	count := 1
 	if limit > 1 && g.chance(20) {
@@ -41,7 +37,6 @@ func (g *generator) from(outer *scope, depth, limit int) *fromClause {
 		f.scope.sources = append(f.scope.sources, sources...)
 	}
 	f.node = n(items)
-	f.outer, f.leftmost = g.outer[0], g.outer[1]
 	f.joined = count > 1 || len(f.scope.sources) != 1 || f.scope.sources[0].table == nil
 	return f
 }
@@ -57,18 +52,10 @@ func (g *generator) joinTree(sc *scope, depth, joins int) (*Node, []*source) {
 	if kind == "LATERAL" {
 		return g.lateralJoin(left, ls, lateral, depth)
 	}
-	outer := func() {
-		if strings.HasPrefix(kind, "LEFT") {
-			g.outer[0] = true
-		} else if strings.HasPrefix(kind, "RIGHT") || strings.HasPrefix(kind, "FULL") {
-			g.outer = [2]bool{true, true}
-		}
-	}
 	right, rs := g.joinTree(&scope{outer: sc.outer}, depth-1, boolInt(joins > 1 && g.chance(25)))
 	if len(rs) > 1 {
 		right = n("(", right, ")")
 	}
-	outer()
 	node, merged := g.join(kind, left, right, ls, rs, sc.outer, depth)
 	both := append(slices.Clone(ls), rs...)
 	if merged != nil && joins == 1 {
@@ -245,7 +232,6 @@ func (g *generator) lateralJoin(left *Node, ls []*source, sc *scope, depth int) 
 	case 0:
 		return n(left, " CROSS JOIN ", right).or(left), both
 	case 1:
-		g.outer[0] = true
 		return n(left, " LEFT JOIN ", right, " ON true").or(left), both
 	}
 	return n(left, " JOIN ", right, " ON ", g.cond(&scope{sources: both, outer: sc.outer}, 0)).or(left), both

@@ -136,7 +136,7 @@ func (g *generator) selectCore(outer *scope, depth int, sh shape, with *List) (*
 	}
 	targets, cols := g.plainTargets(f, depth, sh)
 	lock := list("", "", "", 0)
-	if sh.top && g.chance(10) {
+	if sh.top && g.chance(15) {
 		lock = g.locking(f)
 	}
 	return n(with, "SELECT ", g.word("", "", "", "ALL "), targets, " FROM ", f.node, where, g.tail(len(cols), sh, true), lock), cols
@@ -233,15 +233,8 @@ func (g *generator) locking(f *fromClause) *List {
 			return list("", "", "", 0)
 		}
 	}
-	// Whether Postgres makes an inner join of an outer one, and then locks its other side too, depends on conditions that the proxy
-	// has to guard: only a side that is there for sure is locked.
 	of := ""
-	switch {
-	case f.leftmost:
-		return list("", "", "", 0)
-	case f.outer:
-		of = " OF " + ident(f.scope.sources[0].alias)
-	case g.chance(50):
+	if g.chance(50) {
 		of = " OF " + ident(pick(g, f.scope.sources).alias)
 	}
 	return opt(strength, of, wait)
