@@ -285,7 +285,8 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 	}
 	if g.chance(5) && len(g.tenants) == 1 {
 		id, _ := g.rowID(src)
-		where = list(" WHERE ", " AND ", "", 1, id)
+		joined := where.Items[:where.Min] // without it FROM would meet the row several times
+		where = list(" WHERE ", " AND ", "", len(joined)+1, append(joined, id)...)
 		sets.Items = append(sets.Items, n("code = ", n(g.constant(Text, fmt.Sprintf("c%d", 1+g.IntN(maxRows))))))
 	}
 	if g.chance(3) {

@@ -50,7 +50,7 @@ var depths = []int{0, 1, 1, 2, 2, 3}
 
 // NewBatch makes rows and about size steps. The same r gives the same batch.
 func NewBatch(r *rand.Rand, s *Schema, size int) *Batch {
-	g := &generator{Rand: r, s: s}
+	g := &generator{Rand: r, s: s, path: s.Path}
 	b := &Batch{Schema: s, Rows: NewRows(r, s)}
 	for len(b.Steps) < size {
 		b.Steps = append(b.Steps, g.unit()...)
@@ -208,7 +208,8 @@ func (g *generator) settingChange() []*Step {
 	name, value := "DateStyle", "'German'"
 	switch g.IntN(5) {
 	case 3:
-		name, value = "search_path", "billing, public"
+		name, value, g.path = "search_path", "billing, public", []string{"billing", "public"}
+		defer func() { g.path = g.s.Path }()
 	case 0:
 		name, value = "TimeZone", "'Europe/Berlin'"
 	case 1:
