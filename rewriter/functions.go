@@ -209,7 +209,7 @@ func operatorAllowed(name string, prefix bool) bool {
 
 // harmlessOperator says whether the binary operator of pg_catalog may run on another tenant's row unnoticed, whatever it compares,
 // so long as harmlessType holds for its operands.
-// LIKE and its kin are not; with a constant pattern see harmlessLikePattern.
+// LIKE and its kin are not; see harmlessLike.
 func harmlessOperator(name string) bool {
 	o := builtins().operators[name]
 	return o.plainBinaryPresent && !o.unharmless
@@ -226,11 +226,4 @@ func harmlessType(oid uint32) bool {
 func builtinTypeAllowed(name string) bool {
 	y := builtins().types[name]
 	return y != nil && y.allowed
-}
-
-// harmlessLikePattern says whether `x LIKE 'pattern'` (NOT LIKE, ILIKE, text or bytea) with this constant and the default escape cannot
-// fail: a pattern that ends inside an escape is an error only for values that match so far.
-func harmlessLikePattern(pattern string) bool {
-	trailing := len(pattern) - len(strings.TrimRight(pattern, `\`))
-	return trailing%2 == 0
 }

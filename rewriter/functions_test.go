@@ -87,14 +87,6 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
-func TestHarmlessLikePattern(t *testing.T) {
-	for pattern, want := range map[string]bool{`a%`: true, ``: true, `a\\`: true, `\%x`: true, `a\`: false, `\`: false, `a\\\`: false} {
-		if got := harmlessLikePattern(pattern); got != want {
-			t.Errorf("harmlessLikePattern(%q) = %v, want %v", pattern, got, want)
-		}
-	}
-}
-
 func TestTypesAndOperators(t *testing.T) {
 	for name, want := range map[string]bool{"text": true, "int4": true, "_int4": true, "timestamptz": true, "jsonb": true, "uuid": true, "int4range": true,
 		"tid": true, "pg_lsn": true, "regclass": false, "_regclass": false, "regconfig": false, "xid": false, "cstring": false, "record": false,

@@ -58,7 +58,7 @@ func (p *pass) guard(cond *pg.Node, sc *scope) *pg.Node {
 				out = append(out, n.notNull())
 			}
 		}
-		return append(out, caseWhen(and(preds, nil), c))
+		return append(out, caseWhen(p.guardTest(c, sc, preds), c))
 	})
 	return and(guarded, nil)
 }
@@ -283,8 +283,7 @@ func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
 		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
 		return w.call(harmlessOperator("<=") && harmlessOperator(">="), false)
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
-		pattern := e.Rexpr.GetAConst().GetSval()
-		return w.call(pattern != nil && harmlessLikePattern(pattern.Sval), false)
+		return w.call(p.harmlessLike(e, sc), false)
 	}
 	w.harmless, w.calls = false, 0
 	return w
@@ -354,7 +353,7 @@ func (p *pass) harmlessCast(c *pg.TypeCast, sc *scope) bool {
 const (
 	oidBool, oidInt8, oidInt2, oidInt4, oidText                    = 16, 20, 21, 23, 25
 	oidFloat4, oidFloat8, oidVarchar, oidDate, oidTimestamp        = 700, 701, 1043, 1082, 1114
-	oidTimestamptz, oidNumeric                              uint32 = 1184, 1700
+	oidTimestamptz, oidNumeric, oidBpchar                   uint32 = 1184, 1700, 1042
 )
 
 // wideningCasts are casts that hold every value of their source.

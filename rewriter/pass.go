@@ -39,6 +39,8 @@ type pass struct {
 	mentions *mentions
 	// levels are the scopes of the queries walked so far.
 	levels map[*pg.SelectStmt]*scope
+	// patterns collects, while it is set, the parameters that are taken for sane LIKE patterns.
+	patterns *[]int32
 	// globals counts the global relations that have been read so far.
 	globals int
 

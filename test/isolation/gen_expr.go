@@ -1,5 +1,7 @@
 package isolation
 
+import "strings"
+
 // expr makes an expression of the type over the columns in scope.
 func (g *generator) expr(t Type, sc *scope, depth int) *Node {
 	leaf := g.leaf(t, sc)
@@ -218,6 +220,19 @@ func (g *generator) singleHazard(sc *scope) *Node {
 	return n(g.word("'it''s'", "'mark'", "'abc'"), g.word(" ~ ", " !~ ", " ~* "), pick(g, cols).node())
 }
 
+// pattern makes a pattern for LIKE. One that ends in an escape is an error on another tenant's rows, which it matches that far.
+func (g *generator) pattern() *Node {
+	if len(g.tenants) == 1 && g.chance(20) {
+		other := (g.tenants[0] + 1 + g.IntN(Tenants-1)) % Tenants
+		return n(g.constant(Text, strings.TrimSuffix(marker(other), "mark")+`\`))
+	}
+	x := g.word("a%", "%b%", "c_", "mark%", `m\ark%`, `%\\`)
+	if g.chance(20) {
+		return n(n(g.constant(Text, x)), " || '%'")
+	}
+	return n(g.constant(Text, x))
+}
+
 // special makes a condition that only a column of this type can have; many are a single function or operator call.
 func (g *generator) special(b bound) *Node {
 	c := b.node()
@@ -225,7 +240,7 @@ func (g *generator) special(b bound) *Node {
 	case Text, Varchar:
 		switch g.IntN(5) {
 		case 0:
-			return n(c, g.word(" LIKE ", " NOT LIKE ", " ILIKE "), g.word("'a%'", "'%b%'", "'c_'", "'mark%'"))
+			return n(c, g.word(" LIKE ", " NOT LIKE ", " ILIKE "), g.pattern())
 		case 1:
 			return n("starts_with(", c, ", 'a')")
 		case 2:
