@@ -36,6 +36,8 @@ func (s *Schema) DDL(own int) string {
 				fmt.Fprintf(&b, "REVOKE INSERT, UPDATE, DELETE ON %s FROM %s;\n", t.Full(), appRole)
 			case policy.ScopeDenied:
 				fmt.Fprintf(&b, "REVOKE ALL ON %s FROM %s;\n", t.Full(), appRole)
+			case policy.ScopeMixed:
+				b.WriteString(t.keepDefaults())
 			}
 		}
 	}
@@ -57,6 +59,9 @@ func (s *Schema) createTable(b *strings.Builder, t *Table, own int) {
 		parts = append(parts, fmt.Sprintf("PRIMARY KEY (%s)", idents(t.PrimaryKey)))
 	}
 	for _, u := range t.Unique {
+		if t.SoftDelete != nil {
+			continue // see below
+		}
 		parts = append(parts, fmt.Sprintf("UNIQUE (%s)", idents(u)))
 	}
 	for _, c := range t.Checks {
@@ -91,6 +96,14 @@ func (s *Schema) createTable(b *strings.Builder, t *Table, own int) {
 	for _, p := range t.Partitions {
 		name, bounds, _ := strings.Cut(p, " ")
 		fmt.Fprintf(b, "CREATE TABLE %s.%s PARTITION OF %s %s;\n", ident(t.Schema), ident(name), t.Full(), bounds)
+	}
+	for _, p := range t.SubPartitions {
+		fmt.Fprintf(b, "CREATE TABLE %s.%s;\n", ident(t.Schema), p)
+	}
+	for _, u := range t.Unique {
+		if t.SoftDelete != nil { // a marked row holds no key, as a deleted one
+			fmt.Fprintf(b, "CREATE UNIQUE INDEX ON %s (%s) WHERE %s;\n", t.Full(), idents(u), t.live())
+		}
 	}
 	for _, i := range t.Indexes {
 		fmt.Fprintf(b, "CREATE INDEX ON %s (%s);\n", t.Full(), i)
@@ -140,7 +153,8 @@ func (s *Schema) Policy() *policy.Policy {
 		if t.Scope == policy.ScopeDenied {
 			continue // what no rule names is denied
 		}
-		rule := policy.TableRule{Match: policy.Pattern{Schema: t.Schema, Name: t.Name}, Scope: t.Scope, HideColumn: t.Shared != nil}
+		rule := policy.TableRule{Match: policy.Pattern{Schema: t.Schema, Name: t.Name}, Scope: t.Scope, HideColumn: t.Shared != nil,
+			SoftDelete: t.SoftDelete}
 		if c := t.tenantColumn(); c != nil && c.Name != s.DefaultColumn {
 			rule.Column = c.Name
 		}

@@ -46,6 +46,8 @@ type source struct {
 	table *Table // when it is a table itself and not what a query makes of it
 	// name is the name of a CTE.
 	name string
+	// noRow marks a source of which not all columns may be asked for: neither its star nor a whole row.
+	noRow bool
 	// partial marks a source that has columns which no name can tell apart, and so are not in cols.
 	partial bool
 }
@@ -143,7 +145,7 @@ func (g *generator) readable() []*Table {
 func (g *generator) writable() []*Table {
 	var out []*Table
 	for _, t := range g.s.Tables {
-		if t.Scope == policy.ScopeTenant && !t.NoWrites {
+		if t.Scope.HasTenant() && !t.NoWrites {
 			out = append(out, t)
 		}
 	}

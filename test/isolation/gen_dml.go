@@ -3,8 +3,6 @@ package isolation
 import (
 	"fmt"
 	"slices"
-
-	"pgcordon/policy"
 )
 
 // value makes an expression for a column that is written. It stays within what the column holds, so that a statement over
@@ -83,7 +81,7 @@ func (g *generator) insertColumns(t *Table) []*Column {
 	all := g.chance(15) // in the table's order, which allows to leave the names out
 	for _, c := range t.Columns {
 		switch {
-		case c.Generated != "":
+		case c.Generated != "", c.Use == UseMark:
 		case c.Use == UseTenant:
 			if g.chance(25) || all && g.chance(70) {
 				cols = append(cols, c)
@@ -178,15 +176,19 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 	if !g.chance(30) {
 		return list("", "", "", 0)
 	}
-	if t.PartitionBy != "" && len(t.Unique) == 0 || len(t.Unique) == 0 {
+	if len(t.Unique) == 0 {
 		return opt(" ON CONFLICT DO NOTHING")
 	}
 	arbiter := idents(pick(g, t.Unique))
-	if g.chance(30) {
-		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"), " DO NOTHING")
+	where := ""
+	if t.SoftDelete != nil {
+		where = " WHERE " + t.live()
 	}
-	target := "(" + arbiter + ")"
-	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" {
+	if g.chance(30) {
+		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"+where), " DO NOTHING")
+	}
+	target := "(" + arbiter + ")" + where
+	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" && t.PartitionOf == nil && t.SoftDelete == nil {
 		target = "ON CONSTRAINT " + ident(t.Name+"_"+c.Name+"_code_key")
 	}
 	excluded := &source{alias: "excluded", cols: src.cols}
@@ -202,18 +204,18 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 	if len(sets.Items) == 0 {
 		return opt(" ON CONFLICT DO NOTHING")
 	}
-	where := list(" WHERE ", " AND ", "", 0)
+	cond := list(" WHERE ", " AND ", "", 0)
 	if g.chance(30) {
-		where.Items = append(where.Items, g.simpleCond(&scope{sources: []*source{src, excluded}}, 0))
+		cond.Items = append(cond.Items, g.simpleCond(&scope{sources: []*source{src, excluded}}, 0))
 	}
-	return opt(" ON CONFLICT ", target, " DO UPDATE SET ", sets, where)
+	return opt(" ON CONFLICT ", target, " DO UPDATE SET ", sets, cond)
 }
 
 // settable draws one to three columns that an UPDATE may change without touching a key.
 func (g *generator) settable(t *Table) []*Column {
 	var can []*Column
 	for _, c := range t.Columns {
-		if c.Generated == "" && c.Use != UseTenant && c.Use != UseID && c.Use != UseCode {
+		if c.Generated == "" && c.Use != UseTenant && c.Use != UseID && c.Use != UseCode && c.Use != UseMark {
 			can = append(can, c)
 		}
 	}
@@ -228,7 +230,7 @@ func (g *generator) returning(sc *scope, depth int, must, joined bool) (*List, [
 	}
 	src := sc.sources[0]
 	sc.qualified = joined
-	if !must && g.chance(30) {
+	if !must && !src.noRow && g.chance(30) {
 		if joined {
 			return opt(" RETURNING ", ident(src.alias), ".*"), nil
 		}
@@ -323,7 +325,7 @@ func (g *generator) keyed(src *source) (*source, *Node) {
 		}
 	}
 	other := pick(g, g.writable())
-	if other.PartitionBy != "" || other.Inherits != nil || other.Name == "notes" {
+	if other.PartitionBy != "" || other.PartitionOf != nil || other.Inherits != nil || other.Name == "notes" {
 		return nil, nil
 	}
 	s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
@@ -350,7 +352,7 @@ func (g *generator) remove(depth int, with *List, returning bool) (*Node, *Table
 	if g.chance(25) {
 		var candidates []*Table
 		for _, t := range g.readable() {
-			if t.Scope == policy.ScopeTenant && t != src.table {
+			if t.Scope.HasTenant() && t != src.table {
 				candidates = append(candidates, t)
 			}
 		}
@@ -368,7 +370,7 @@ func (g *generator) remove(depth int, with *List, returning bool) (*Node, *Table
 	if !g.chance(5) {
 		where.Items = append(where.Items, g.cond(sc, min(depth, 2)))
 	}
-	ret, cols := g.returning(own, depth, returning, len(using.Items) > 0)
+	ret, cols := g.returning(withoutMark(own), depth, returning, len(using.Items) > 0)
 	return n(with, "DELETE FROM ", target, using, where, ret), src.table, cols
 }
 
@@ -401,6 +403,9 @@ func related(a, b *Table) bool {
 	parent := func(x, y *Table) bool {
 		c := x.by(UseParent)
 		return c != nil && (c.Parent == y || c.Parent.by(UseParent) != nil && c.Parent.by(UseParent).Parent == y)
+	}
+	if a.PartitionOf == b || b.PartitionOf == a {
+		return true
 	}
 	return a.Inherits == b || b.Inherits == a || parent(a, b) || parent(b, a)
 }

@@ -3,11 +3,16 @@ package isolation
 import (
 	"fmt"
 	"slices"
+
+	"pgcordon/policy"
 )
 
 // merge makes a MERGE whose source meets each row of the target once at most, so that which of several source rows acts is never the plan's choice.
 func (g *generator) merge(with *List) *Node {
 	target, dst := g.target()
+	for dst.table.Scope == policy.ScopeMixed { // row security does not pass default rows by in MERGE, but raises an error
+		target, dst = g.target()
+	}
 	from, src, on := g.mergeSource(dst)
 	both := &scope{sources: []*source{dst, src}, qualified: true}
 	conds := list("", " AND ", "", 1, on)
@@ -109,7 +114,7 @@ func (g *generator) whenNotMatched(t *Table, src *source, must bool) *Node {
 	for _, c := range t.Columns {
 		var x *Node
 		switch {
-		case c.Generated != "":
+		case c.Generated != "", c.Use == UseMark:
 			continue
 		case c.Use == UseID && src.cols[0].name == "id" && src.cols[0].use == UseID && len(src.cols) == 3:
 			x = n(src.alias, ".id")

@@ -37,12 +37,8 @@ func (w *Worlds) Report(f *Finding) string {
 			continue
 		}
 		s.createTable(&b, t.in(-1), -1)
-		for tenant := range Tenants {
-			hidden := ""
-			if t.Shared != nil {
-				hidden = s.IDs[tenant]
-			}
-			insertRows(&b, t, f.Batch.Rows[ti][tenant], hidden)
+		for slot := range slots {
+			insertRows(&b, t, f.Batch.Rows[ti][slot], s.hiddenID(t, slot))
 		}
 	}
 	for i, step := range f.Batch.Steps {
@@ -57,7 +53,7 @@ func (w *Worlds) shown(f *Finding, text string) []*Table {
 	for ti, t := range f.Batch.Schema.Tables {
 		named := strings.Contains(text, t.Name)
 		for _, rows := range f.Batch.Rows[ti] {
-			named = named || len(rows) > 0 && t.Scope.String() == "tenant"
+			named = named || len(rows) > 0 && t.tenantColumn() != nil
 		}
 		if named {
 			out = append(out, t)

@@ -10,9 +10,9 @@ import (
 // Row is the text of a row's values in column order, nil for NULL; generated columns hold nil.
 type Row []*string
 
-// Rows are a batch's first rows: by table (index in Schema.Tables) and tenant. Tables without a tenant column keep theirs
-// under tenant 0, the same in every world.
-type Rows [][Tenants][]Row
+// Rows are a batch's first rows: by table (index in Schema.Tables) and slot. The slots below Tenants hold a tenant's rows each. Tables
+// without a tenant column keep theirs in slot 0, the same in every world.
+type Rows [][slots][]Row
 
 const (
 	idBlock = 1_000_000 // ids of tenant i are from (i+1)*idBlock on
@@ -51,16 +51,21 @@ func NewRows(r *rand.Rand, s *Schema) Rows {
 			}
 		}
 	}
+	addSpecialRows(r, s, rows)
 	return rows
 }
 
+func text(v ...string) Row {
+	row := make(Row, len(v))
+	for i := range v {
+		row[i] = &v[i]
+	}
+	return row
+}
+
 func sharedRows(t *Table) []Row {
-	text := func(v ...string) Row {
-		row := make(Row, len(v))
-		for i := range v {
-			row[i] = &v[i]
-		}
-		return row
+	if t.SoftDelete != nil {
+		return sharedLive()
 	}
 	if t.Name == "secrets" {
 		return []Row{text("1", "top secret")}
@@ -95,6 +100,8 @@ func firstValue(r *rand.Rand, s *Schema, c *Column, tenant, n, id int, parents f
 			return nil
 		}
 		v = ids[r.IntN(len(ids))]
+	case UseMark:
+		return nil
 	default:
 		if c.Generated != "" || !c.NotNull && r.IntN(6) == 0 {
 			return nil
@@ -154,10 +161,10 @@ func sample(r *rand.Rand, typ Type, use Use, tenant int, safe bool) string {
 	return pick(byType[typ])
 }
 
-// LoadSQL returns what fills the shared database (own < 0) with every tenant's rows, or a world with its tenant's; it empties the tables first.
-// Triggers, and so foreign keys, are off meanwhile.
+// LoadSQL returns what fills the shared database (own < 0) with every tenant's rows, or a world with its tenant's and those that every world has;
+// it empties the tables first. Triggers, and so foreign keys, are off meanwhile.
 func (s *Schema) LoadSQL(rows Rows, own int) string {
-	keep := func(tenant int) bool { return own < 0 || tenant == own }
+	keep := func(slot int) bool { return own < 0 || slot == own || slot == defaultRows }
 	var b strings.Builder
 	b.WriteString("SET session_replication_role = replica;\n")
 	for ti, t := range s.Tables {
@@ -165,13 +172,13 @@ func (s *Schema) LoadSQL(rows Rows, own int) string {
 			continue
 		}
 		fmt.Fprintf(&b, "DELETE FROM %s;\n", t.Full())
-		for tenant := range Tenants {
-			if keep(tenant) || t.tenantColumn() == nil {
+		for slot := range slots {
+			if keep(slot) || slot == 0 && t.tenantColumn() == nil {
 				hidden := ""
-				if own < 0 && t.Shared != nil {
-					hidden = s.IDs[tenant]
+				if own < 0 {
+					hidden = s.hiddenID(t, slot)
 				}
-				insertRows(&b, t, rows[ti][tenant], hidden)
+				insertRows(&b, t, rows[ti][slot], hidden)
 			}
 		}
 	}

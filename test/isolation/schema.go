@@ -28,6 +28,7 @@ const (
 	UseDay         // hazard: text, not a date
 	UseDoc         // hazard: jsonb whose member a is not a number
 	UsePattern     // hazard: text, not a regular expression; a condition on it can be a single operator
+	UseMark        // set in rows that are marked as deleted, and NULL or false in all others
 	UseNote        // text that names its tenant by a marker
 )
 
@@ -61,10 +62,14 @@ type Table struct {
 	Inherits     *Table
 	PartitionBy  string   // for a partitioned table
 	Partitions   []string // their names and bounds
-	PartitionOf  *Table   // this is a partition: no rows of its own are loaded
-	View         string   // the query of a view
-	Shared       *Table   // the table in the shared database, where its tenant column is hidden; nil when every world has the same columns
-	NoWrites     bool     // never the target of a generated write
+	// SubPartitions are partitions of partitions: what stands behind CREATE TABLE.
+	SubPartitions []string
+	PartitionOf   *Table // this is a partition: no rows of its own are loaded
+	View          string // the query of a view
+	Shared        *Table // the table in the shared database, where its tenant column is hidden; nil when every world has the same columns
+	NoWrites      bool   // never the target of a generated write
+	// SoftDelete is how rows are marked as deleted; nil for a table whose rows are removed.
+	SoftDelete *policy.SoftDeleteRule
 }
 
 // Full returns the table's name with its schema.
@@ -140,7 +145,9 @@ func NewSchema(r *rand.Rand) *Schema {
 		m.tenantTable("public", "select", nil)
 	}
 	m.partitioned(hidden)
-	m.inherited()
+	m.inherited(hidden)
+	m.defaults()
+	m.marked()
 	m.views(customers, orders)
 	if hidden {
 		m.s.hide()
@@ -263,36 +270,6 @@ func (m *schemaMaker) plainColumns() []*Column {
 	}
 	m.Shuffle(len(cols), func(i, j int) { cols[i], cols[j] = cols[j], cols[i] })
 	return cols
-}
-
-// partitioned makes a partitioned table, by hash of the id or with a partition for one tenant; its partitions can be read directly.
-func (m *schemaMaker) partitioned(hidden bool) {
-	t := m.tenantTable("public", "events", nil)
-	tenant := t.by(UseTenant)
-	t.PrimaryKey = []string{tenant.Name, "id"}
-	t.Unique = [][]string{{tenant.Name, "id", "code"}}
-	t.by(UseID).Identity, t.by(UseID).Serial = false, false
-	if m.one(2) || hidden {
-		t.PartitionBy = "HASH (id)"
-		t.Partitions = []string{"events_a FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "events_b FOR VALUES WITH (MODULUS 2, REMAINDER 1)"}
-	} else {
-		t.PartitionBy = fmt.Sprintf("LIST (%s)", ident(tenant.Name))
-		t.Partitions = []string{fmt.Sprintf("events_a FOR VALUES IN (%s)", quote(m.s.IDs[0])), "events_b DEFAULT"}
-	}
-	for _, name := range []string{"events_a", "events_b"} {
-		m.add(&Table{Schema: "public", Name: name, Scope: policy.ScopeTenant, Columns: t.Columns, PrimaryKey: t.PrimaryKey,
-			PartitionOf: t, NoWrites: true})
-	}
-}
-
-// inherited makes a table and a child that inherits from it.
-func (m *schemaMaker) inherited() {
-	parent := m.tenantTable("public", "notes", nil)
-	parent.by(UseID).Identity, parent.by(UseID).Serial = false, false
-	child := &Table{Schema: "public", Name: "notes_old", Scope: policy.ScopeTenant, Inherits: parent,
-		PrimaryKey: parent.PrimaryKey, Unique: parent.Unique}
-	child.Columns = append(append([]*Column{}, parent.Columns...), &Column{Name: "archived", Type: Bool, Decl: "bool"})
-	m.add(child)
 }
 
 func (m *schemaMaker) views(customers, orders *Table) {

@@ -78,7 +78,7 @@ func (s *shrinker) steps(ctx context.Context) {
 // rows drops rows, by table and tenant at first.
 func (s *shrinker) rows(ctx context.Context) {
 	for ti := range s.best.Batch.Rows {
-		for tenant := range Tenants {
+		for tenant := range slots {
 			for chunk := len(s.best.Batch.Rows[ti][tenant]); chunk >= 1; chunk /= 2 {
 				for at := 0; at+chunk <= len(s.best.Batch.Rows[ti][tenant]); {
 					b := *s.best.Batch

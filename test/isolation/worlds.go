@@ -21,6 +21,8 @@ type Worlds struct {
 	front  Front
 	// twin is the tenant whose own world the first database is as well, when no proxy takes part; -1 when one does.
 	twin int
+	// marked are the rows of the shared database that were marked as deleted from the start, printed.
+	marked []string
 }
 
 // Front is what stands before the shared database.
@@ -124,7 +126,9 @@ func (w *Worlds) load(ctx context.Context, rows Rows) error {
 			return fmt.Errorf("loading rows: %w", err)
 		}
 	}
-	return nil
+	var err error
+	w.marked, err = w.markedRows(ctx)
+	return err
 }
 
 // setSequence makes the next value of a sequence the same in the shared world and in the tenant's own.
@@ -160,11 +164,15 @@ func (w *Worlds) content(ctx context.Context, world int) (content, error) {
 		}
 		own := w.tenantOf(world)
 		if c := t.in(own).by(UseTenant); c != nil {
-			owner = "r." + ident(c.Name) + "::text"
+			owner = "coalesce(r." + ident(c.Name) + "::text, '')"
 		} else if t.Shared != nil {
 			owner = quote(w.schema.IDs[own])
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s, %s || %s FROM %s%s r", owner, quote(t.Full()+" "), t.printedRow(), only, t.Full()))
+		where := ""
+		if t.SoftDelete != nil {
+			where = " WHERE " + t.live()
+		}
+		parts = append(parts, fmt.Sprintf("SELECT %s, %s || %s FROM %s%s r%s", owner, quote(t.Full()+" "), t.printedRow(), only, t.Full(), where))
 	}
 	rows, err := w.admins[world].Query(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY 1, 2", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
@@ -180,11 +188,18 @@ func (w *Worlds) content(ctx context.Context, world int) (content, error) {
 }
 
 // checkContent compares each tenant's rows in the shared world with those of its own, which only its own statements have
-// changed, and the shared tables with what was loaded. The text says what differs; empty for nothing.
+// changed, and what nobody may write with what was loaded. The text says what differs; empty for nothing.
 func (w *Worlds) checkContent(ctx context.Context) (string, error) {
 	shared, err := w.content(ctx, sharedDB)
 	if err != nil {
 		return "", err
+	}
+	marked, err := w.markedRows(ctx)
+	if err != nil {
+		return "", err
+	}
+	if d := firstDifference(marked, w.marked); d != "" {
+		return "rows that were marked as deleted have changed: " + strings.NewReplacer("shared", "now", "own", "before").Replace(d), nil
 	}
 	for t, id := range w.schema.IDs {
 		if w.twin >= 0 && w.twin != t {
