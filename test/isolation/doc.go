@@ -20,6 +20,10 @@
 //     an error (0, text that is no number) in the rows of some tenants; expressions over them are made for the other tenants only. So
 //     a condition that is evaluated on another tenant's row shows as an error that the own world does not have.
 //     TestStatementsHaveOneAnswer runs two copies of one world against each other, under different planner settings, to prove it.
+//   - Default rows (scope mixed) are in every world, and row security keeps them from being written in the tenants' own. Rows that are
+//     marked as deleted are in the shared world alone; those that a DELETE marks are gone from the own one. So keys hold among live rows,
+//     no foreign key refers to such a table, and RETURNING of a DELETE does not ask for the mark. Rows marked from the start must not change.
+//   - Partitions and tables that inherit are named directly as well; one child is denied by its own name, and read through its parents.
 //   - A statement that the proxy refuses by a rule is undone in the own world. Refusals of ordinary statements are counted by
 //     rule, and must stay below a share.
 //   - In errors of classes 22 and 23 the text of the message is not compared: which of several bad values it quotes is
