@@ -10,6 +10,7 @@ import (
 
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
+	"pgcordon/rewriter"
 )
 
 // What each message of the upstream's means for the expectation e that it answers; e is nil when nothing is outstanding.
@@ -171,19 +172,30 @@ func (r *relay) parameters(body []byte, e *expectation) error {
 
 // tag is the CommandComplete that the client gets instead of the upstream's; nil for none. Of a Query's statements each has one.
 func (run *execution) tag(typ byte, body []byte) []byte {
-	if typ != pgwire.MsgCommandComplete || run.plan == nil || run.statement >= len(run.plan.Statements) {
+	if typ != pgwire.MsgCommandComplete {
 		return nil
 	}
-	word := cmp.Or(run.plan.Statements[run.statement].Tag, run.executed)
+	word := run.word()
 	run.executed = ""
 	if run.portal == nil {
 		run.statement++
 	}
-	if word == "" {
+	switch _, count, _ := bytes.Cut(body, []byte{' '}); word {
+	case "":
 		return nil
+	case rewriter.TruncateTag: // has no count
+		return pgwire.Append(nil, typ, append([]byte(word), 0)...)
+	default:
+		return pgwire.Append(nil, typ, append([]byte(word+" "), count...)...)
 	}
-	_, rest, _ := bytes.Cut(body, []byte{' '})
-	return pgwire.Append(nil, typ, append([]byte(word+" "), rest...)...)
+}
+
+// word is the command tag, without a count, of the statement that the upstream is at, where it is not the upstream's.
+func (run *execution) word() string {
+	if run.plan == nil || run.statement >= len(run.plan.Statements) {
+		return ""
+	}
+	return cmp.Or(run.plan.Statements[run.statement].Tag, run.executed)
 }
 
 // executed handles the end of a statement.
@@ -278,6 +290,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:
 		e.run.state = state
+		if word := e.run.word(); word != "" && state == stateReadOnly { // the message names the statement
+			text = (&failure{state: state, message: "cannot execute " + word + " in a read-only transaction"}).response(nil, severityError)
+		}
 		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {
 			e.run.limit = limit.StatementTimeout
 		}

@@ -34,6 +34,7 @@ const (
 	stateTooManyArguments     = "54023"
 	stateAdminShutdown        = "57P01"
 	stateQueryCanceled        = "57014"
+	stateReadOnly             = "25006"
 	stateCannotConnectNow     = "57P03"
 	stateSystemError          = "58000"
 	stateInternalError        = "XX000"

@@ -36,6 +36,11 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_MergeStmt:
 		p.mergeStmt(v.MergeStmt)
 		return Statement{Kind: KindMerge, Writes: true}
+	case *pg.Node_TruncateStmt:
+		return p.truncate(n, v.TruncateStmt)
+	case *pg.Node_LockStmt:
+		p.lockTable(v.LockStmt)
+		return Statement{Kind: KindLock}
 	case *pg.Node_ExplainStmt:
 		return p.explain(v.ExplainStmt)
 	case *pg.Node_TransactionStmt:

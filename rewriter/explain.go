@@ -24,6 +24,10 @@ func (p *pass) explain(s *pg.ExplainStmt) Statement {
 	analyze := p.explainOptions(s)
 	defer func() { p.genericPlan = false }()
 	var inner Statement
+	if s.Query.GetSelectStmt().GetIntoClause() != nil {
+		p.deny(stateFeature, ruleStatementKind, "EXPLAIN of SELECT INTO is not supported", "")
+		return Statement{}
+	}
 	switch s.Query.GetNode().(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
 		inner = p.statement(s.Query)

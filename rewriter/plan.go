@@ -33,6 +33,8 @@ const (
 	KindClose           // CLOSE; without a name of all
 	KindDiscard         // DISCARD PLANS, SEQUENCES, TEMP
 	KindDiscardAll      // DISCARD ALL
+	KindTruncate        //
+	KindLock            // LOCK TABLE
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -75,11 +77,12 @@ type Plan struct {
 // Statement is one statement of a plan.
 type Statement struct {
 	Kind Kind
-	// Writes is set for INSERT, UPDATE, DELETE, MERGE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
+	// Writes is set for INSERT, UPDATE, DELETE, MERGE, TRUNCATE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
 	Writes bool
 	// Returns is set when the statement can return rows.
 	Returns bool
-	// Tag is the first word of the command tag that the client gets, where it is not the upstream's: a DELETE can have become an UPDATE.
+	// Tag is the command tag that the client gets, where it is not the upstream's, but for the count that follows: a DELETE can have become an
+	// UPDATE, a TRUNCATE a DELETE.
 	Tag string
 	// Setting is what a KindSet statement changes; nil for others.
 	Setting *SettingChange

@@ -30,6 +30,8 @@ const (
 	ruleSettingValue      = "setting-value"       // a value that a setting may not have
 	ruleExplain           = "explain"             // an option of EXPLAIN whose numbers tell of other tenants
 	ruleHiddenColumn      = "hidden-column"       // the tenant column, which does not exist for the client
+	ruleTruncate          = "truncate"            // TRUNCATE, or a form of it that is no DELETE of the tenant's rows
+	ruleLockTable         = "lock-table"          // a table lock that makes other tenants wait
 	ruleEvaluationOrder   = "evaluation-order"    // a condition that could see other rows and cannot be guarded
 	ruleTemporary         = "temporary-table"     // temporary tables, or a kind of them, are not allowed
 	rulePrint             = "print"               // the statement cannot be printed without changing it

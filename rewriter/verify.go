@@ -206,6 +206,10 @@ func (s *sweeper) top(n *pg.Node) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_TransactionStmt:
 		s.transaction(x.TransactionStmt)
+	case *pg.Node_TruncateStmt:
+		s.truncate(x.TruncateStmt)
+	case *pg.Node_LockStmt:
+		s.lock(x.LockStmt)
 	case *pg.Node_ExplainStmt:
 		s.explain(x.ExplainStmt)
 	case *pg.Node_VariableSetStmt:

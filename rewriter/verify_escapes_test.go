@@ -247,9 +247,9 @@ var escapes = []struct{ sql, why string }{
 	{"SELECT xmlserialize(content '<a/>' AS regclass)", "type"},
 	// Statement kinds.
 	{"SELECT * INTO t FROM public.orders o WHERE o.tenant_id = $3", "SELECT INTO"},
-	{"CREATE TABLE t (a int)", "not temporary"}, {"DROP TABLE public.orders", "not temporary"}, {"TRUNCATE public.orders", "kind"}, {"COPY public.orders TO STDOUT", "kind"},
+	{"CREATE TABLE t (a int)", "not temporary"}, {"DROP TABLE public.orders", "not temporary"}, {"TRUNCATE public.orders", "not temporary"}, {"COPY public.orders TO STDOUT", "kind"},
 	{"DO 'begin end'", "kind"}, {"CALL public.wipe()", "kind"},
-	{"LISTEN x", "kind"}, {"NOTIFY x", "kind"}, {"LOCK public.orders", "kind"}, {"VACUUM", "VACUUM"},
+	{"LISTEN x", "kind"}, {"NOTIFY x", "kind"}, {"LOCK public.orders", "makes other tenants wait"}, {"VACUUM", "VACUUM"},
 	{"CREATE TABLE t AS SELECT 1", "not temporary"}, {"CREATE TEMP TABLE t (a int)", "not temporary"}, {"CREATE TEMP TABLE pg_temp.t (LIKE public.orders)", "CREATE TABLE with"},
 	{"CREATE TEMP TABLE pg_temp.t (a int) INHERITS (public.orders)", "inh_relations"}, {"CREATE TEMP TABLE pg_temp.t (a int REFERENCES public.orders)", "constraint"},
 	{"CREATE TEMP TABLE pg_temp.t AS SELECT * FROM public.orders", "is not compared with the tenant"}, {"CREATE TEMP TABLE pg_temp.t AS TABLE public.secrets", "is denied"},

@@ -174,6 +174,10 @@ func kindLabel(p *rewriter.Plan) string {
 		return "show"
 	case rewriter.KindMerge:
 		return "merge"
+	case rewriter.KindTruncate:
+		return "truncate"
+	case rewriter.KindLock:
+		return "lock"
 	case rewriter.KindExplain:
 		return "explain"
 	}

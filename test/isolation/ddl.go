@@ -27,7 +27,7 @@ func (s *Schema) DDL(own int) string {
 		}
 	}
 	fmt.Fprintf(&b, "GRANT USAGE ON SCHEMA public, billing TO %s;\n", appRole)
-	fmt.Fprintf(&b, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, billing TO %s;\n", appRole)
+	fmt.Fprintf(&b, "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public, billing TO %s;\n", appRole)
 	fmt.Fprintf(&b, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, billing TO %s;\n", appRole)
 	if own >= 0 {
 		for _, t := range s.Tables {
@@ -148,7 +148,7 @@ func (t *Table) sequence() string {
 
 // Policy returns the policy under which the shared database is served.
 func (s *Schema) Policy() *policy.Policy {
-	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType}
+	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType, Statements: policy.Statements{Truncate: true}}
 	for _, t := range s.Tables {
 		if t.Scope == policy.ScopeDenied {
 			continue // what no rule names is denied

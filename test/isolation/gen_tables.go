@@ -1,0 +1,37 @@
+package isolation
+
+import "slices"
+
+// truncate makes a TRUNCATE of some tables: mostly with those whose foreign keys reference them.
+func (g *generator) truncate() *Node {
+	tables := []*Table{pick(g, g.writable())}
+	behavior := g.word("", "", " RESTRICT", " CONTINUE IDENTITY")
+	if g.chance(70) {
+		for grown := true; grown; {
+			grown = false
+			for _, t := range g.writable() {
+				if c := t.by(UseParent); c != nil && slices.Contains(tables, c.Parent) && !slices.Contains(tables, t) {
+					tables, grown = append(tables, t), true
+				}
+			}
+		}
+		behavior = g.word(behavior, " CASCADE") // which reaches no others, of which Postgres would tell in a notice
+	} else if g.chance(15) {
+		tables = append(tables, pick(g, g.writable()))
+	}
+	g.Shuffle(len(tables), func(i, j int) { tables[i], tables[j] = tables[j], tables[i] })
+	names := list("", ", ", "", 1)
+	for _, t := range tables {
+		names.Items = append(names.Items, n(g.word("", "", "", "ONLY "), g.tableName(t)))
+	}
+	return n(g.word("TRUNCATE ", "TRUNCATE TABLE "), names, behavior)
+}
+
+// lockTable makes a LOCK TABLE in a mode that every tenant may take.
+func (g *generator) lockTable() *Node {
+	t, mode := pick(g, g.writable()), g.word("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
+	if g.chance(10) {
+		t, mode = g.s.Tables[0], "ACCESS SHARE" // the global one
+	}
+	return n("LOCK ", g.word("", "TABLE "), g.word("", "", "ONLY "), t.Full(), " IN ", mode, " MODE", g.word("", " NOWAIT"))
+}
