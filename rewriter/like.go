@@ -11,6 +11,8 @@ import (
 // tells how the value begins. A pattern that does not end so is harmless. What a parameter will hold is not known when a plan is made, so its
 // guard asks: `CASE WHEN right($1, 1) <> '\' OR t.tenant = $2 THEN t.x LIKE $1 ELSE false END`. Postgres folds that to the bare
 // `t.x LIKE $1` when it plans for the values of one Bind, and so can use an index.
+//
+// Under a nondeterministic collation LIKE and other searches are an error on whatever row comes first.
 
 // harmlessLike tells whether LIKE or ILIKE cannot fail, whatever the row holds.
 func (p *pass) harmlessLike(e *pg.A_Expr, sc *scope) bool {
@@ -29,6 +31,20 @@ func (p *pass) harmlessLike(e *pg.A_Expr, sc *scope) bool {
 		return true
 	}
 	return endsPlainly(pattern)
+}
+
+// searches are the harmless functions that, as LIKE and ^@ do, raise an error under a nondeterministic collation.
+var searches = map[string]bool{"strpos": true, "starts_with": true}
+
+// collated is the weight under a COLLATE clause. The collations named here are Postgres's own, and deterministic.
+func (w weight) collated(c *pg.CollateClause) weight {
+	switch opName(c.Collname) {
+	case "C", "POSIX", "ucs_basic", "default":
+		w.folding = false
+	default:
+		w.folding = true
+	}
+	return w
 }
 
 // harmlessLikePattern says whether `x LIKE 'pattern'` with this constant and the default escape cannot fail for a text x.

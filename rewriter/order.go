@@ -22,12 +22,13 @@ type weight struct {
 	harmless bool // no call in it can fail or be noticed
 	calls    int  // calls that surely remain after planning
 	rows     bool // it refers to a column
+	folding  bool // its collation may be nondeterministic (like.go)
 }
 
 var weightless = weight{harmless: true}
 
 func (w weight) and(v weight) weight {
-	return weight{w.harmless && v.harmless, w.calls + v.calls, w.rows || v.rows}
+	return weight{w.harmless && v.harmless, w.calls + v.calls, w.rows || v.rows, w.folding || v.folding}
 }
 
 // call adds one call to the weight of its arguments. Without a column in them the call is folded or runs once.
@@ -199,7 +200,7 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_NullTest:
 		return p.weigh(v.NullTest.Arg, sc)
 	case *pg.Node_CollateClause:
-		return p.weigh(v.CollateClause.Arg, sc)
+		return p.weigh(v.CollateClause.Arg, sc).collated(v.CollateClause)
 	case *pg.Node_SubLink: // its own level is guarded by itself; running it costs more than an operator
 		return p.weigh(v.SubLink.Testexpr, sc).call(len(v.SubLink.OperName) == 0 || p.harmlessOp(v.SubLink.OperName), false)
 	case *pg.Node_BoolExpr:
@@ -246,7 +247,7 @@ func (p *pass) weighColumn(c *pg.ColumnRef, sc *scope) weight {
 		if col == nil {
 			return weight{rows: true}
 		}
-		w.harmless = w.harmless && p.harmlessColumn(col)
+		w.harmless, w.folding = w.harmless && p.harmlessColumn(col), w.folding || col.folding
 		if w.calls < 0 || col.calls < w.calls {
 			w.calls = col.calls
 		}
@@ -275,7 +276,7 @@ func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
 	w := p.weigh(e.Lexpr, sc).and(p.weigh(e.Rexpr, sc))
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
-		return w.call(e.Lexpr != nil && p.harmlessOp(e.Name), !foldsToOperand(e))
+		return w.call(e.Lexpr != nil && p.harmlessOp(e.Name) && !(w.folding && opName(e.Name) == "^@"), !foldsToOperand(e))
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL, pg.A_Expr_Kind_AEXPR_IN,
 		pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT, pg.A_Expr_Kind_AEXPR_NULLIF:
 		return w.call(p.harmlessOp(e.Name), false)
@@ -283,7 +284,7 @@ func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
 		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
 		return w.call(harmlessOperator("<=") && harmlessOperator(">="), false)
 	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
-		return w.call(p.harmlessLike(e, sc), false)
+		return w.call(!w.folding && p.harmlessLike(e, sc), false)
 	}
 	w.harmless, w.calls = false, 0
 	return w
@@ -325,7 +326,7 @@ func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
 	}
 	builtin := len(f.Funcname) == 2 && f.Funcname[0].GetString_().GetSval() == "pg_catalog"
 	name := f.Funcname[len(f.Funcname)-1].GetString_().GetSval()
-	return w.call(builtin && harmlessFunction(name, len(f.Args)), true)
+	return w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), true)
 }
 
 // harmlessCast tells whether a cast cannot fail for any value of its argument.
@@ -410,6 +411,6 @@ func maybeBoolean(s string) bool {
 // computed is an output column of a query, with the weight of the expression behind it.
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
-	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls,
+	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding,
 		tenant: p.isTenant(n, sc)}
 }

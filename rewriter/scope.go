@@ -14,6 +14,8 @@ type column struct {
 	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column.
 	unharmless bool
 	calls      int
+	// folding is set when the column's collation may take texts for equal that differ, which LIKE and its kin refuse.
+	folding bool
 	// tenant is set when the column holds the tenant in every row, as long as no join extends its item with NULLs.
 	tenant bool
 }
@@ -149,7 +151,7 @@ func relationColumns(r *catalog.Relation) []column {
 	}
 	cols := make([]column, len(r.Columns))
 	for i, c := range r.Columns {
-		cols[i] = column{name: c.Name, typ: c.TypeOID}
+		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding}
 	}
 	return cols
 }
