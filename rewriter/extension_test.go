@@ -10,11 +10,15 @@ import (
 	"pgcordon/policy/catalog"
 )
 
-// TestExtensions runs testdata/extensions/golden against a snapshot with extensions, which is made by
+// TestExtensions and TestSequences run golden cases against snapshots of schemas of their own, each made by
 //
-//	go test ./policy/catalog -run TestSnapshotFile -schema $PWD/rewriter/testdata/extensions/schema.sql -snapshot $PWD/rewriter/testdata/extensions/snapshot.json.gz
-func TestExtensions(t *testing.T) {
-	f, err := os.Open("testdata/extensions/snapshot.json.gz")
+//	go test ./policy/catalog -run TestSnapshotFile -schema $PWD/rewriter/testdata/NAME/schema.sql -snapshot $PWD/rewriter/testdata/NAME/snapshot.json.gz
+func TestExtensions(t *testing.T) { goldenWorld(t, "testdata/extensions") }
+
+func TestSequences(t *testing.T) { goldenWorld(t, "testdata/sequences") }
+
+func goldenWorld(t *testing.T, dir string) {
+	f, err := os.Open(dir + "/snapshot.json.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,12 +27,13 @@ func TestExtensions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pol, err := policy.LoadFile("testdata/extensions/policy.yaml")
+	snap.Database = "shop"
+	pol, err := policy.LoadFile(dir + "/policy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := New(policy.Bind(pol, snap), Options{})
-	datadriven.Walk(t, "testdata/extensions/golden", func(t *testing.T, path string) {
+	datadriven.Walk(t, dir+"/golden", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return golden(t, r, d) })
 	})
 }

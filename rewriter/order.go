@@ -101,6 +101,9 @@ func (p *pass) eachUnsafe(cond *pg.Node, sc *scope, guarded func(*pg.Node) []*pg
 	if p.denial != nil || omitted("guard") {
 		return []*pg.Node{cond}
 	}
+	if p.draws {
+		p.noDraw(cond)
+	}
 	if b := cond.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR {
 		var args []*pg.Node
 		for _, c := range b.Args {

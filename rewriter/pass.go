@@ -30,6 +30,8 @@ type pass struct {
 	// inView counts the views being expanded: their text has no positions in the client's.
 	inView int
 	writes bool
+	// draws is set once the text has drawn from a sequence.
+	draws bool
 	// genericPlan is set inside EXPLAIN (GENERIC_PLAN), where parameters stand for values that nobody gives.
 	genericPlan bool
 	// tainted are the types that a client must not get hold of (taint.go).

@@ -36,6 +36,7 @@ const (
 	ruleTemporary         = "temporary-table"     // temporary tables, or a kind of them, are not allowed
 	rulePrint             = "print"               // the statement cannot be printed without changing it
 	ruleSweep             = "sweep"               // the independent check refused the rewriter's own output
+	ruleSequence          = "sequence"            // a sequence that is not a visible table's, or not named by a constant
 	ruleInternal          = "internal"            // a fault of the rewriter's own
 	ruleTransaction       = "transaction"         // two-phase commit and other refused transaction control
 )

@@ -59,6 +59,9 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.CaseExpr:
 		s.caseExpr(x, e)
 	case *pg.FuncCall:
+		if s.sequenceCall(x) {
+			return
+		}
 		nargs := len(x.Args)
 		if x.AggWithinGroup {
 			nargs += len(x.AggOrder)

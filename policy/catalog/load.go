@@ -50,6 +50,7 @@ func (l *loader) load() (*Snapshot, error) {
 		{"foreign keys", l.foreignKeys},
 		{"inheritance", l.inheritance},
 		{"triggers and rules", l.triggersAndRules},
+		{"sequences", l.sequences},
 		{"functions", l.functions},
 		{"operators", l.operators},
 		{"types", l.types},

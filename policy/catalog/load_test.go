@@ -142,6 +142,8 @@ func TestLoad(t *testing.T) {
 		{Name: "customers_pkey", Columns: []string{"tenant_id", "id"}, Unique: true, Primary: true, Method: "btree"},
 	})
 
+	equal("uses of a sequence", shop.Relations["customers_id_seq"].Uses, []catalog.SequenceUse{{Table: customers.OID, Column: "id", Owned: true}})
+
 	orders := shop.Relations["orders"]
 	equal("foreign keys", orders.ForeignKeys, []catalog.ForeignKey{{
 		Name: "orders_tenant_id_customer_fkey", Columns: []string{"tenant_id", "customer"}, Target: customers.OID,

@@ -63,6 +63,8 @@ type Relation struct {
 	SecurityBarrier bool
 	SecurityInvoker bool
 	RowSecurity     bool
+	// Uses are the columns that a sequence belongs to or is drawn from by; nil for other kinds.
+	Uses []SequenceUse `json:",omitempty"`
 	// Rules and Triggers are the names of user-defined ones.
 	Rules, Triggers []string
 }
