@@ -60,9 +60,9 @@ fuzz: setup
 isolation: setup
 	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 -run TestTwoWorlds ./test/isolation
 
-# mutation: proves that the two-world test can fail, by leaving out one predicate after the other
+# mutation: leaves out one rule after the other, to prove that the golden corpora and the two-world test notice
 mutation: setup
-	go test -tags mutation -json -timeout 20m -count=1 -run TestFindsWhatIsLeftOut ./test/isolation | go run ./scripts/testsummary -counts "$(COUNTS)"
+	go test -tags mutation -json -timeout 20m -count=1 -run "TestEachRuleIsNoticed|TestFindsWhatIsLeftOut" ./rewriter ./test/isolation | go run ./scripts/testsummary -counts "$(COUNTS)"
 
 # bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
 bench: setup

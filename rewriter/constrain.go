@@ -159,9 +159,11 @@ func (p *pass) sub(rv *pg.RangeVar, t *policy.BoundTable) (*pg.Node, *pg.SelectS
 	sel := &pg.SelectStmt{
 		TargetList:  columns,
 		FromClause:  []*pg.Node{{Node: &pg.Node_RangeVar{RangeVar: inner}}},
-		WhereClause: p.predicate([]string{rv.Schemaname, rv.Relname}, t),
 		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT,
 		Op:          pg.SetOperation_SETOP_NONE,
+	}
+	if !omitted("sub-select around a relation") {
+		sel.WhereClause = p.predicate([]string{rv.Schemaname, rv.Relname}, t)
 	}
 	return &pg.Node{Node: &pg.Node_RangeSubselect{RangeSubselect: &pg.RangeSubselect{
 		Subquery: &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: sel}},

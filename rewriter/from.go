@@ -74,7 +74,9 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink) *pg.N
 	if p.taintedColumn(rv, rel) {
 		return n
 	}
-	rv.Catalogname, rv.Schemaname = "", rel.Schema
+	if !omitted("schema of a relation") {
+		rv.Catalogname, rv.Schemaname = "", rel.Schema
+	}
 	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t)}
 	if rv.Alias != nil {
 		it.name, it.ref, it.schema = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, ""
@@ -170,7 +172,7 @@ func (p *pass) wrap(rv *pg.RangeVar, t *policy.BoundTable, it *item, place strin
 // addBarrier keeps the planner from pushing conditions of the level above into the sub-select (OFFSET 0 is honoured as an
 // optimization fence by every supported version).
 func addBarrier(s *pg.SelectStmt) {
-	if s.LimitOffset == nil && s.LimitCount == nil {
+	if s.LimitOffset == nil && s.LimitCount == nil && !omitted("barrier") {
 		s.LimitOffset = pg.MakeAConstIntNode(0, -1)
 		s.LimitOption = pg.LimitOption_LIMIT_OPTION_COUNT
 	}

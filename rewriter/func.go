@@ -44,7 +44,9 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 		p.denyFunction(f, schema+"."+name, "it returns a type with a cast that calls a user function")
 		return
 	}
-	f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
+	if !omitted("schema of a function") {
+		f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
+	}
 }
 
 // funcName finds the schema that a call's name stands for; none for a call that is allowed in every schema, and stays as it is.

@@ -34,7 +34,9 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 	}
 	if t.Scope.HasTenant() {
 		p.note(t, it.name, nil, "INSERT: the tenant column is filled in or checked")
-		p.fillTenant(s, sel, width, t)
+		if !omitted("tenant column of INSERT") {
+			p.fillTenant(s, sel, width, t)
+		}
 	}
 	p.onConflict(s.OnConflictClause, t, it, sc)
 	s.ReturningList = p.expandStars(s.ReturningList, sc)

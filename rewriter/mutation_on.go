@@ -2,19 +2,28 @@
 
 package rewriter
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// This file is built with the tag `mutation` only: it leaves out predicates on purpose, so that the tests for isolation
-// can prove that they find what is missing. No released binary holds it.
+// This file is built with the tag `mutation` only: it leaves out a rule on purpose, so that the tests can prove that they
+// find what is missing. No released binary holds it.
 
 const mutating = true
 
-var omit atomic.Pointer[string]
+var (
+	omit atomic.Pointer[string]
+	// places are all that omitted has been asked about.
+	places sync.Map
+)
 
-// Omit leaves out every predicate whose place (RelationNote.Place) is the given one; empty for none. It turns the sweep off.
+// Omit leaves out one rule: the predicates whose place (RelationNote.Place) is the given one, the denials of a rule ("rule read-only"), or
+// what else asks under this name; empty for none. It turns the sweep off.
 func Omit(place string) { omit.Store(&place) }
 
 func omitted(place string) bool {
+	places.Store(place, true)
 	o := omit.Load()
 	return o != nil && *o != "" && *o == place
 }

@@ -68,7 +68,7 @@ func (p *pass) deny(state, rule, message, hint string) { p.denyAt(-1, state, rul
 
 // denyAt records the first denial. loc is a byte offset into the client's text, negative for unknown.
 func (p *pass) denyAt(loc int32, state, rule, message, hint string) {
-	if p.denial == nil {
+	if p.denial == nil && !omitted("rule "+rule) {
 		p.denial = &Denial{SQLState: state, Rule: rule, Message: message, Hint: hint, Position: p.position(loc)}
 	}
 }
