@@ -20,7 +20,7 @@ func (r *relay) looksInto(h pgwire.Header, e *expectation) bool {
 	switch h.Type {
 	case pgwire.MsgDataRow:
 		return e != nil && e.reply != nil
-	case pgwire.MsgRowDescription, pgwire.MsgNotification:
+	case pgwire.MsgRowDescription, pgwire.MsgNotification, pgwire.MsgCopyOut, pgwire.MsgCopyData, pgwire.MsgCopyDone:
 		return false
 	}
 	return true
@@ -40,6 +40,12 @@ func (r *relay) skim(h pgwire.Header, e *expectation) error {
 	case h.Type == pgwire.MsgDataRow && (e.kind == answerQuery || e.kind == answerExecute):
 		passes = passes && r.row(e)
 	case h.Type == pgwire.MsgRowDescription && (e.kind == answerQuery || e.kind == answerDescribe):
+	case h.Type == pgwire.MsgCopyOut || h.Type == pgwire.MsgCopyData || h.Type == pgwire.MsgCopyDone:
+		c := e.copy()
+		if c == nil || c.From {
+			return errDesync
+		}
+		passes = passes && !e.run.over && (h.Type != pgwire.MsgCopyData || r.copyRow(h, e, c))
 	default:
 		return errDesync
 	}
@@ -111,12 +117,14 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 		return r.parameters(body, e)
 	case pgwire.MsgCommandComplete, pgwire.MsgEmptyQuery, pgwire.MsgPortalSuspended:
 		return r.executed(typ, body, e)
+	case pgwire.MsgCopyIn:
+		return r.copyIn(body, e)
 	case pgwire.MsgDataRow:
 		e.reply.add(body)
 		r.take(false, nil)
 		return nil
 	}
-	return errDesync // COPY and function calls are refused, and the startup is over
+	return errDesync // function calls are refused, and the startup is over
 }
 
 // parameter passes ParameterStatus on, and keeps it with the lease.
@@ -214,7 +222,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		r.overrun(e)
 		return nil
 	}
-	e.run.current = 0
+	e.run.current, e.run.copied = 0, 0
 	if typ == pgwire.MsgCommandComplete {
 		r.s.completed(e.run)
 	}
@@ -264,6 +272,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
 	}
 	text = e.clientMessage(text)
+	text = e.copyError(text, fields)
 	r.scratch = text
 	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
 		r.fatal = true
@@ -286,6 +295,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = nil
 	case e.mode == fake && (state != stateFailedTransaction || e.failure.early):
 		text = e.failure.response(nil, severityError)
+	case e.failure != nil && state == stateQueryCanceled && strings.HasSuffix(fields.Get(pgwire.FieldMessage), copyRefused):
+		text = e.failure.response(nil, severityError)
+		e.run.state = e.failure.state
 	case e.run != nil && e.run.over:
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:

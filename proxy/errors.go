@@ -26,6 +26,7 @@ const (
 	stateInvalidPassword      = "28P01"
 	stateUndefinedDatabase    = "3D000"
 	stateInsufficientRights   = "42501"
+	stateBadCopyFormat        = "22P04"
 	stateInvalidName          = "42602"
 	stateSyntaxError          = "42601"
 	stateTooManyConnections   = "53300"
@@ -46,6 +47,7 @@ type failure struct {
 	message  string
 	detail   string
 	hint     string
+	context  string
 	position int
 	// limit is the tenant's limit that was reached, by its name in package limit; empty for none.
 	limit string
@@ -69,7 +71,8 @@ func (f *failure) response(dst []byte, severity string) []byte {
 		pgwire.Field{Code: pgwire.FieldMessage, Value: f.message},
 		pgwire.Field{Code: pgwire.FieldDetail, Value: f.detail},
 		pgwire.Field{Code: pgwire.FieldHint, Value: f.hint},
-		pgwire.Field{Code: pgwire.FieldPosition, Value: position})
+		pgwire.Field{Code: pgwire.FieldPosition, Value: position},
+		pgwire.Field{Code: pgwire.FieldContext, Value: f.context})
 }
 
 const (

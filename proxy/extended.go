@@ -371,6 +371,7 @@ func (s *session) execute(ctx context.Context) error {
 	s.open = true
 	if run.plan != nil {
 		s.ran(run.plan)
+		s.copies = copiesIn(run.plan)
 	}
 	if run.maxRows > 0 {
 		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.

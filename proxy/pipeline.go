@@ -36,7 +36,7 @@ const (
 type expectation struct {
 	kind answer
 	mode mode
-	// failure takes the place of the provoked error, in mode fake.
+	// failure takes the place of the provoked error, in mode fake, and of the error by which a COPY is given up.
 	failure *failure
 	// run is the execution that answerQuery or answerExecute is about, in mode forward.
 	run *execution
@@ -71,6 +71,10 @@ type execution struct {
 	state       string
 	limit       string
 	over        bool // the row limit was passed
+	// copied counts the messages of rows that COPY has sent, of the statement that runs.
+	copied int64
+	// leads are what can stand in front of a line of COPY FROM STDIN that is not the client's.
+	leads []string
 }
 
 // reply is what the upstream says to a statement of the proxy's own: the first column of its rows.
@@ -99,7 +103,9 @@ type pipeline struct {
 	blocked int
 	// unsettled counts the outstanding answers that change which statements are known.
 	unsettled int
-	closed    bool
+	// copying is set while the upstream wants rows of the first expectation's COPY FROM STDIN.
+	copying *copyIn
+	closed  bool
 }
 
 func newPipeline() *pipeline {
@@ -188,6 +194,7 @@ func (p *pipeline) drop() {
 	if e.settles() {
 		p.unsettled--
 	}
+	p.copying = nil
 	*e = expectation{} // it holds plans and permits
 	p.head = (p.head + 1) % len(p.ring)
 	p.count--

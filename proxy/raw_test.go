@@ -75,6 +75,12 @@ func render(m pgproto3.BackendMessage) string {
 		return fmt.Sprintf("Error %s %s %s", m.Severity, m.Code, m.Message)
 	case *pgproto3.NoticeResponse:
 		return fmt.Sprintf("Notice %s %s %s", m.Severity, m.Code, m.Message)
+	case *pgproto3.CopyInResponse:
+		return fmt.Sprintf("CopyInResponse %d %d", m.OverallFormat, m.ColumnFormatCodes)
+	case *pgproto3.CopyOutResponse:
+		return fmt.Sprintf("CopyOutResponse %d %d", m.OverallFormat, m.ColumnFormatCodes)
+	case *pgproto3.CopyData:
+		return fmt.Sprintf("CopyData %q", m.Data)
 	case *pgproto3.ReadyForQuery:
 		return "Ready " + string(m.TxStatus)
 	case *pgproto3.ParameterDescription:

@@ -55,6 +55,9 @@ type session struct {
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
 	open, wrote bool
 	hold        hold
+	// copies is set while a statement with COPY FROM STDIN is outstanding, copy while the upstream wants its rows.
+	copies bool
+	copy   *copyIn
 	// torn is set when a message to the upstream was left unfinished.
 	torn bool
 }
@@ -185,6 +188,9 @@ func (s *session) part(err error) string {
 	} else {
 		errors.As(err, &f)
 	}
+	if empty, _ := s.pipe.state(); s.copies && !empty {
+		s.torn = true // the upstream may wait for rows that nobody sends
+	}
 	if (f != nil || errors.Is(err, errTerminate)) && !s.torn && s.drain() != nil {
 		err = errRelay // what was sent before comes first, as with Postgres
 	}
@@ -228,6 +234,11 @@ func (s *session) interrupt() {
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
 	if s.up != nil {
+		if s.copy != nil {
+			if err := s.copyFlush(); err != nil {
+				return 0, err
+			}
+		}
 		if err := s.up.flush(); err != nil {
 			return 0, s.upstreamGone()
 		}

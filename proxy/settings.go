@@ -49,7 +49,7 @@ func (s *settings) ran(plan *rewriter.Plan) {
 		case rewriter.KindInvalid, rewriter.KindEmpty, rewriter.KindSelect, rewriter.KindInsert, rewriter.KindUpdate, rewriter.KindDelete,
 			rewriter.KindBegin, rewriter.KindSavepoint, rewriter.KindRelease, rewriter.KindShow, rewriter.KindPrepare, rewriter.KindExecute,
 			rewriter.KindDeallocate, rewriter.KindDeclare, rewriter.KindFetch, rewriter.KindClose, rewriter.KindExplain,
-			rewriter.KindTemporary, rewriter.KindMerge, rewriter.KindDiscard, rewriter.KindTruncate, rewriter.KindLock:
+			rewriter.KindTemporary, rewriter.KindMerge, rewriter.KindDiscard, rewriter.KindTruncate, rewriter.KindLock, rewriter.KindCopy:
 		default:
 			s.stale = true // a kind that is not known here may change anything
 		}

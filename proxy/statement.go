@@ -18,6 +18,11 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 	if (s.skipping || s.pipe.skips()) && h.Type != pgwire.MsgSync && h.Type != pgwire.MsgTerminate {
 		return nil // as Postgres does after an error; Next discards the body
 	}
+	if s.copies {
+		if done, err := s.duringCopy(h); done {
+			return err
+		}
+	}
 	if err := s.wait(h.Type); err != nil {
 		return err
 	}
@@ -76,6 +81,10 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	if f == nil {
 		f = s.settings.check(plan, permit)
 	}
+	if f == nil && permit.RowsPerStatement > 0 && copiesIn(plan) && returns(plan) {
+		f = &failure{state: stateFeatureNotSupported, message: "COPY FROM STDIN cannot be sent together with statements that return rows while these are limited",
+			hint: "Send the statement on its own.", limit: limit.RowsPerStatement}
+	}
 	if f != nil {
 		permit.Done()
 		return s.refuse(f, simple)
@@ -108,6 +117,7 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	}
 	s.ran(plan)
 	s.groupEnded()
+	s.copies = copiesIn(plan)
 	return nil
 }
 

@@ -139,6 +139,7 @@ func (w *world) users(names ...string) *auth.Directory {
 		"acme_app":   {Tenant: tenant("acme")},
 		"globex_app": {Tenant: tenant("globex")},
 		"migrator":   {Tenant: tenant("acme"), Role: "migrator"},
+		"forty_two":  {Tenant: tenant("42")},
 		"support":    {Role: "support", ActFor: []policy.TenantID{tenant("acme"), tenant("globex")}},
 	}
 	var users []auth.User

@@ -41,6 +41,8 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_LockStmt:
 		p.lockTable(v.LockStmt)
 		return Statement{Kind: KindLock}
+	case *pg.Node_CopyStmt:
+		return p.copyStmt(v.CopyStmt)
 	case *pg.Node_ExplainStmt:
 		return p.explain(v.ExplainStmt)
 	case *pg.Node_TransactionStmt:
@@ -92,7 +94,7 @@ func (p *pass) refuse(n *pg.Node) {
 	kind := nodeName(n)
 	state, hint := stateFeature, "pgcordon does not support this kind of statement."
 	for _, prefix := range []string{"Create", "Alter", "Drop", "Grant", "Truncate", "Vacuum", "Cluster", "Reindex", "Index", "View",
-		"Rename", "Rule", "Comment", "SecLabel", "Reassign", "Define", "CheckPoint", "Load", "Refresh", "Import", "Do", "Call", "CompositeType", "Copy"} {
+		"Rename", "Rule", "Comment", "SecLabel", "Reassign", "Define", "CheckPoint", "Load", "Refresh", "Import", "Do", "Call", "CompositeType"} {
 		if strings.HasPrefix(kind, prefix) {
 			state, hint = statePrivilege, "Tenants may read and write rows; they may not change the schema or run code."
 		}

@@ -35,6 +35,7 @@ const (
 	KindDiscardAll      // DISCARD ALL
 	KindTruncate        //
 	KindLock            // LOCK TABLE
+	KindCopy            // COPY TO STDOUT, COPY FROM STDIN
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -92,6 +93,8 @@ type Statement struct {
 	Prepared *Prepared
 	// Arguments are those of KindExecute.
 	Arguments []ExecuteArgument
+	// Copy is set for KindCopy.
+	Copy *Copy
 }
 
 // TenantParam is one appended parameter whose value is the tenant's id.

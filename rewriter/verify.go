@@ -214,6 +214,8 @@ func (s *sweeper) top(n *pg.Node) {
 		s.explain(x.ExplainStmt)
 	case *pg.Node_VariableSetStmt:
 		s.variableSet(x.VariableSetStmt)
+	case *pg.Node_CopyStmt:
+		s.copy(x.CopyStmt)
 	case *pg.Node_VariableShowStmt:
 		if !shownSettings[x.VariableShowStmt.Name] && !changedSettings[x.VariableShowStmt.Name] {
 			s.fail("SHOW %s", x.VariableShowStmt.Name)

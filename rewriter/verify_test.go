@@ -139,6 +139,10 @@ var confined = []string{
 	"BEGIN", "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY", "COMMIT AND CHAIN", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a",
 	"SET TRANSACTION READ ONLY", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "SET application_name TO 'x'", "SET LOCAL statement_timeout TO 10",
 	"SET TIME ZONE interval '-08:00' hour to minute", "SET search_path TO billing, public", "RESET search_path", "RESET ALL", "SHOW timezone", "SHOW server_version",
+	"COPY public.orders (tenant_id, id) FROM STDIN WHERE public.orders.tenant_id = $3",
+	"COPY public.orders (id, tenant_id) FROM STDIN (FORMAT csv, HEADER match, NULL 'x', FORCE_NULL (id)) WHERE public.orders.tenant_id = $3 AND id > 0",
+	"COPY (SELECT id FROM ONLY public.orders WHERE public.orders.tenant_id = $3) TO STDOUT (FORMAT csv, FORCE_QUOTE *)",
+	"COPY (DELETE FROM public.orders WHERE public.orders.tenant_id = $3 RETURNING id) TO STDOUT",
 	"SET standard_conforming_strings TO on", "SET client_encoding TO 'UTF8'", "SET datestyle TO DEFAULT",
 }
 

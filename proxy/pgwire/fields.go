@@ -15,6 +15,7 @@ const (
 	FieldDetail        = 'D'
 	FieldHint          = 'H'
 	FieldPosition      = 'P'
+	FieldContext       = 'W'
 	FieldConstraint    = 'n'
 )
 

@@ -31,9 +31,10 @@ var layers = map[string][]string{
 	// I/O
 	"proxy/pgwire":  {},
 	"proxy/auth":    {"policy"},
+	"proxy/copyin":  {"policy"},
 	"proxy/limit":   {"policy"},
 	"proxy/pool":    {"policy", "proxy/pgwire"},
-	"proxy":         {"proxy/pgwire", "proxy/auth", "proxy/limit", "proxy/pool", "rewriter", "policy", "policy/catalog"},
+	"proxy":         {"proxy/pgwire", "proxy/auth", "proxy/copyin", "proxy/limit", "proxy/pool", "rewriter", "policy", "policy/catalog"},
 	"proxy/observe": {"proxy", "proxy/limit", "rewriter", "policy"},
 	"proxy/admin":   {"proxy", "policy"},
 	// the settings of all parts
@@ -50,7 +51,7 @@ var never = []struct {
 	from, target []string
 	why          string
 }{
-	{[]string{"proxy/pgwire/...", "proxy/auth/...", "proxy/limit/...", "proxy/pool/..."}, []string{"proxy"}, "the parts of the proxy do not know the whole"},
+	{[]string{"proxy/pgwire/...", "proxy/auth/...", "proxy/copyin/...", "proxy/limit/...", "proxy/pool/..."}, []string{"proxy"}, "the parts of the proxy do not know the whole"},
 	{[]string{"policy/advisor/...", "policy/lifecycle/..."}, []string{"proxy/..."}, "what works on a policy does no proxying"},
 	{[]string{"policy/...", "rewriter/..."}, []string{"net", "net/http"}, "policy and rewriter are pure; the catalog's loader gets its connection"},
 	{[]string{"rewriter/...", "policy/..."}, []string{"proxy/...", "config"}, "imports run from the proxy to the policy"},
