@@ -6,6 +6,7 @@
 //	session.go    messages: one frame of the client's after the other
 //	statement.go  query, and in extended.go parse, bind, execute: gate.Admit, Planner.Plan, Observer.Decided, send
 //	pipeline.go   each message that is sent has its answer in the queue: forward, skip or fake
+//	copy.go       the rows of COPY FROM STDIN, through package copyin
 //	relay.go      the upstream's bytes, in whole buffers, to the client; answers.go: the messages that have to be understood
 //	errors.go     every error that a client reads
 //
@@ -37,10 +38,14 @@
 // no new message is sent, and behind a statement under a row limit nothing is sent until it has ended, save for a Sync
 // that cannot commit anything.
 //
+// Behind a statement with COPY FROM STDIN nothing is sent until the upstream asks for rows, or the statement has ended: only then is it known
+// whether the client's next messages are rows. A row that is refused makes the session give the COPY up (CopyFail), and the refusal takes the place
+// of the error that this provokes; an error in a row before it comes first, as with Postgres.
+//
 // # Memory
 //
 // Per client two buffers of 16 KiB in each direction, at most one SQL text, the texts of its prepared statements (bounded),
-// and the queue (at most 1024 answers). Values and rows are streamed. Who does not read is not read from, once the sockets are full.
+// and the queue (at most 1024 answers). Values and rows are streamed, those of COPY through a buffer of 50 KiB. Who does not read is not read from, once the sockets are full.
 //
 // # Goroutines
 //

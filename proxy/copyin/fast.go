@@ -38,10 +38,14 @@ func (m *marks) next(p []byte, i int) int {
 	return min(m.find(p, i, 0), m.find(p, i, 1), m.find(p, i, 2))
 }
 
-// wholeLine returns the length of the line at i with its newline, if it is whole and plain; else 0.
+// wholeLine returns the length of the line at i with its newline, if it is whole and plain; else 0. Quotes are plain when each only begins or
+// ends, and all are closed before the newline.
 func (l *lines) wholeLine(p []byte, i int) int {
 	end := l.marks.find(p, i, 2)
-	if end == len(p) || l.marks.find(p, i, 0) < end || l.marks.find(p, i, 1) < end || p[i] == '\\' {
+	if end == len(p) || l.marks.find(p, i, 0) < end || p[i] == '\\' {
+		return 0
+	}
+	if l.marks.find(p, i, 1) < end && (!l.csv || l.quote != l.escape || bytes.Count(p[i:end], l.marks.bytes[1:2])%2 > 0) {
 		return 0
 	}
 	return end + 1 - i
@@ -56,14 +60,25 @@ func (l *lines) passLine(dst, line []byte) ([]byte, bool) {
 	start := 0
 	for range l.check {
 		n := bytes.IndexByte(line[start:], l.spec.Delimiter)
+		if n < 0 && l.csv && bytes.IndexByte(line, l.quote) >= 0 {
+			return dst, false
+		}
 		if n < 0 {
 			return append(dst, line...), true // Postgres refuses the line
 		}
 		start += n + 1
 	}
 	end := len(line) - 1
+	if l.csv {
+		if quote := bytes.IndexByte(line, l.quote); quote >= 0 && (quote < start || bytes.IndexByte(line[start:quote], l.spec.Delimiter) < 0) {
+			return dst, false
+		}
+	}
 	if n := bytes.IndexByte(line[start:], l.spec.Delimiter); n >= 0 {
 		end = start + n
+	}
+	if bytes.Equal(line[start:end], l.value) {
+		return append(dst, line...), true
 	}
 	if !l.accepts(line[start:end]) {
 		return dst, false

@@ -180,13 +180,18 @@ func exchanges() []exchange {
 	}
 }
 
-// copies are the corpus's COPY cases, sent as a Query.
+// copies are the corpus's COPY cases, sent as a Query with the rows behind it.
 func copies(t *testing.T) []exchange {
 	var out []exchange
 	for _, a := range loadCorpus(t, "testdata/corpus.jsonl") {
 		if a.Protocol == "raw" && a.Class == "copy" {
-			sql, _, _ := strings.Cut(a.Steps[0], "  -- data")
-			out = append(out, exchange{id: a.ID, class: a.Class, ids: a.ID, send: messages{query(sql)}, ready: 1, refused: true})
+			sql, data, _ := strings.Cut(a.Steps[0], "  -- data: ")
+			data = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(data)
+			out = append(out, exchange{id: a.ID, class: a.Class, ids: a.ID, ready: 1, refused: true,
+				send: messages{query(sql), rows("acme\tPLANT\n"), rows(data), &pgproto3.CopyDone{}}})
+			if data != "" {
+				out = append(out, exchange{id: a.ID + "-alone", class: a.Class, ready: 1, refused: true, send: messages{query(sql), rows(data), &pgproto3.CopyDone{}}})
+			}
 		}
 	}
 	return out
@@ -195,7 +200,7 @@ func copies(t *testing.T) []exchange {
 // TestMessages plays the cases of single messages, each in a session of its own.
 func TestMessages(t *testing.T) {
 	w := newWorld(t, "corpus", "acme", "globex")
-	for _, e := range append(exchanges(), copies(t)...) {
+	for _, e := range slices.Concat(exchanges(), copies(t), smuggled()) {
 		t.Run(e.id, func(t *testing.T) {
 			s := w.at(t, "")
 			c := s.connect(t, "attacker", nil)
