@@ -27,12 +27,7 @@ func (p *pass) statement(n *pg.Node) Statement {
 		p.update(v.UpdateStmt, nil, nil)
 		return Statement{Kind: KindUpdate, Writes: true, Returns: len(v.UpdateStmt.ReturningList) > 0}
 	case *pg.Node_DeleteStmt:
-		p.deletion(n, nil, nil)
-		st := Statement{Kind: KindDelete, Writes: true, Returns: len(v.DeleteStmt.ReturningList) > 0}
-		if n.GetUpdateStmt() != nil {
-			st.Tag = "DELETE"
-		}
-		return st
+		return p.deleteStmt(n, v.DeleteStmt)
 	case *pg.Node_MergeStmt:
 		p.mergeStmt(v.MergeStmt)
 		return Statement{Kind: KindMerge, Writes: true}
@@ -87,6 +82,16 @@ func (p *pass) statement(n *pg.Node) Statement {
 	}
 	p.refuse(n)
 	return Statement{}
+}
+
+// deleteStmt rewrites a DELETE, which can become an UPDATE that marks rows as deleted.
+func (p *pass) deleteStmt(n *pg.Node, s *pg.DeleteStmt) Statement {
+	p.deletion(n, nil, nil)
+	st := Statement{Kind: KindDelete, Writes: true, Returns: len(s.ReturningList) > 0}
+	if n.GetUpdateStmt() != nil {
+		st.Tag = "DELETE"
+	}
+	return st
 }
 
 // refuse denies a statement by its kind. DDL and administration are a matter of privilege; the rest is not supported.
