@@ -93,7 +93,9 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_CurrentOfExpr:
 		p.deny(stateFeature, ruleStatementKind, "WHERE CURRENT OF is not supported", "")
 	default:
-		p.deny(stateFeature, ruleExpression, fmt.Sprintf("%s is not supported", nodeName(n)), "")
+		if !p.json(n, sc) {
+			p.deny(stateFeature, ruleExpression, fmt.Sprintf("%s is not supported", nodeName(n)), "")
+		}
 	}
 }
 

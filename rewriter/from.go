@@ -42,6 +42,8 @@ func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink) *pg.Node {
 		p.rangeSubselect(v.RangeSubselect, sc)
 	case *pg.Node_RangeFunction:
 		p.rangeFunction(v.RangeFunction, sc)
+	case *pg.Node_RangeTableSample:
+		return p.tableSample(v.RangeTableSample, n, sc, out)
 	case *pg.Node_RangeTableFunc:
 		p.rangeTableFunc(v.RangeTableFunc, sc)
 	default:

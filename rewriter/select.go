@@ -261,6 +261,14 @@ func figureName(n *pg.Node) string {
 		return "case"
 	case *pg.Node_CoalesceExpr:
 		return "coalesce"
+	case *pg.Node_JsonObjectConstructor:
+		return "json_object"
+	case *pg.Node_JsonArrayConstructor, *pg.Node_JsonArrayQueryConstructor:
+		return "json_array"
+	case *pg.Node_JsonObjectAgg:
+		return "json_objectagg"
+	case *pg.Node_JsonArrayAgg:
+		return "json_arrayagg"
 	}
 	return ""
 }

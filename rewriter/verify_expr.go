@@ -100,7 +100,9 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.LockingClause:
 		s.locking(x)
 	default:
-		s.fail("message %s is not known at its place", m.Descriptor().Name())
+		if !s.json(m, e) {
+			s.fail("message %s is not known at its place", m.Descriptor().Name())
+		}
 	}
 }
 

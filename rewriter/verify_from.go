@@ -94,6 +94,18 @@ func (s *sweeper) fromItem(n *pg.Node, e sweepEnv) []openTable {
 		if x.RangeFunction.Alias == nil {
 			s.addFunctionNames(e, x.RangeFunction)
 		}
+	case *pg.Node_RangeTableSample:
+		sample := x.RangeTableSample
+		if names := stringsOf(sample.Method); len(names) != 2 || names[0] != "pg_catalog" || names[1] != "bernoulli" && names[1] != "system" {
+			s.fail("sample by %q", names)
+		}
+		r := sample.Relation.GetRangeVar()
+		if r == nil || r.Schemaname == "" {
+			s.fail("sample of something other than a table")
+			return nil
+		}
+		s.fields(sample.ProtoReflect(), e, "relation", "method")
+		return s.fromTable(r, e)
 	case *pg.Node_RangeTableFunc:
 		s.fields(x.RangeTableFunc.ProtoReflect(), e)
 		s.addAlias(e, x.RangeTableFunc.Alias)

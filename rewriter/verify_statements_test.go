@@ -16,6 +16,10 @@ func init() {
 		"@reader: LOCK TABLE public.orders IN ACCESS SHARE MODE",
 		"@keeper: LOCK TABLE public.countries IN ROW EXCLUSIVE MODE NOWAIT",
 		"WITH a AS (DELETE FROM public.orders WHERE public.orders.tenant_id = $3) DELETE FROM public.customers WHERE public.customers.tenant_id = $3",
+		"SELECT * FROM public.orders o TABLESAMPLE pg_catalog.system (10) REPEATABLE (1) WHERE o.tenant_id = $3",
+		"SELECT * FROM (SELECT * FROM public.orders TABLESAMPLE pg_catalog.bernoulli ($1) WHERE public.orders.tenant_id = $3) o(a)",
+		"SELECT JSON_OBJECT('a': o.id, 'b': o.secret ABSENT ON NULL RETURNING pg_catalog.jsonb), JSON_ARRAY(o.id, 'x' FORMAT JSON), o.secret IS JSON OBJECT FROM public.orders o WHERE o.tenant_id = $3",
+		"SELECT JSON_ARRAY(SELECT o.id FROM public.orders o WHERE o.tenant_id = $3), JSON_ARRAYAGG(o.id ORDER BY o.id) FILTER (WHERE o.id > 1), JSON_OBJECTAGG('a': o.id) FROM public.orders o WHERE o.tenant_id = $3",
 	)
 	escapes = append(escapes, []struct{ sql, why string }{
 		{"EXPLAIN SELECT 1", "with costs"},

@@ -301,7 +301,11 @@ func (g *generator) tableFactor() (*Node, []*source) {
 		return n(only, name), []*source{src}
 	}
 	src.alias = g.alias()
-	return n(only, name, g.word(" ", " AS "), src.alias, g.columnAliases(src)), []*source{src}
+	sample := ""
+	if g.chance(3) && t.View == "" {
+		sample = " TABLESAMPLE " + g.word("BERNOULLI (100)", "SYSTEM (100)", "system (100) REPEATABLE (7)")
+	}
+	return n(only, name, g.word(" ", " AS "), src.alias, g.columnAliases(src), sample), []*source{src}
 }
 
 // taken reports whether some table or CTE already goes by this name in the statement.
