@@ -302,7 +302,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:
 		e.run.state = state
-		if word := e.run.word(); word != "" && state == stateReadOnly { // the message names the statement
+		if word := cmp.Or(e.run.word(), r.s.executing(e.run)); word != "" && state == stateReadOnly { // the message names the statement
 			text = (&failure{state: state, message: "cannot execute " + word + " in a read-only transaction"}).response(nil, severityError)
 		}
 		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {

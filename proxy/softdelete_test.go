@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -71,6 +72,19 @@ tables:
 		}
 	}
 	must(t, sent.Close())
+	for _, text := range []string{"DELETE FROM tasks", "PREPARE d AS DELETE FROM tasks; EXECUTE d", "SELECT 1; DELETE FROM tasks", "UPDATE tasks SET id = 1", "EXECUTE d"} {
+		tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+		must(t, err)
+		_, err = tx.Exec(ctx, text, pgx.QueryExecModeSimpleProtocol)
+		want := "cannot execute DELETE in a read-only transaction"
+		if strings.HasPrefix(text, "UPDATE") {
+			want = strings.Replace(want, "DELETE", "UPDATE", 1)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+		must(t, tx.Rollback(ctx))
+	}
 	admin, err := pgx.Connect(ctx, w.pg.DSN("", w.database))
 	must(t, err)
 	defer admin.Close(ctx)

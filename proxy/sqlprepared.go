@@ -159,6 +159,22 @@ func (s *session) replanMade(ctx context.Context, st *statement) *failure {
 	return nil
 }
 
+// executing is the command tag of what an EXECUTE runs, where it differs from the upstream's; empty for other statements. It belongs to the relay.
+func (s *session) executing(run *execution) string {
+	if run.plan == nil || run.statement >= len(run.plan.Statements) {
+		return ""
+	}
+	c := &run.plan.Statements[run.statement]
+	if c.Kind != rewriter.KindExecute {
+		return ""
+	}
+	st, ok := s.known.byPrepare(c.Name)
+	if !ok {
+		return ""
+	}
+	return st.plan.Statements[0].Tag
+}
+
 // completed notes that a statement has ended without an error. It belongs to the relay.
 func (s *session) completed(run *execution) {
 	i := run.statement
@@ -170,9 +186,7 @@ func (s *session) completed(run *execution) {
 		s.known.prepare(c.Name, &statement{sql: run.made.sql, types: run.made.types, plan: c.Prepared.Plan, planner: run.made.planner,
 			upstream: c.Prepared.Upstream, whole: run.plan, protocol: run.made.protocol})
 	case rewriter.KindExecute:
-		if st, ok := s.known.byPrepare(c.Name); ok {
-			run.executed = st.plan.Statements[0].Tag
-		}
+		run.executed = s.executing(run)
 	case rewriter.KindDiscardAll:
 		s.known.deallocateAll()
 	case rewriter.KindDeallocate:

@@ -62,6 +62,7 @@ func (c *tally) String() string {
 var worlds = []struct{ name, attacker, victim string }{
 	{"corpus", "acme", "globex"},
 	{"shop", "acme", "globex"},
+	{"defaults", "acme", "globex"},
 	{"numbers", "16777217", "16777216"},
 	{"quotes", `a'\"$1$$é%`, `a''\"$1$$é%`},
 }
