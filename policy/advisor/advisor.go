@@ -33,6 +33,8 @@ type Finding struct {
 var rules = []func(*policy.Bound) []Finding{
 	upstreamRole,
 	tenantColumn,
+	children,
+	markedKeys,
 	uncoveredRelations,
 	unusedRules,
 	uniqueKeys,

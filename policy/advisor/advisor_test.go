@@ -169,3 +169,41 @@ warning upstream-temp risky
 		t.Errorf("%v", got)
 	}
 }
+
+// Default rows, marked rows, and children with rules of their own.
+func TestScopes(t *testing.T) {
+	compare(t, findings(t, "clean", strict+`
+CREATE TABLE templates (tenant_id text NOT NULL, PRIMARY KEY (tenant_id));
+CREATE TABLE defaults (tenant_id text, id bigserial PRIMARY KEY);
+CREATE INDEX ON defaults (tenant_id);
+CREATE TABLE tasks (tenant_id text NOT NULL, title text, code text, deleted_at date, PRIMARY KEY (tenant_id, title), UNIQUE (tenant_id, code));
+CREATE UNIQUE INDEX ON tasks (tenant_id, code) WHERE deleted_at IS NULL;
+CREATE TABLE stamped (tenant_id text NOT NULL PRIMARY KEY, deleted_at timestamptz NOT NULL);
+CREATE TABLE events (tenant_id text NOT NULL, gone boolean, PRIMARY KEY (tenant_id)) PARTITION BY LIST (tenant_id);
+CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
+CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
+CREATE TABLE events_c PARTITION OF events DEFAULT;
+CREATE TABLE log (tenant_id text);
+CREATE TABLE log_child (PRIMARY KEY (tenant_id)) INHERITS (log);
+`, `
+tenant: {column: tenant_id, type: text}
+tables:
+  - {match: public.templates, scope: mixed}
+  - {match: public.defaults, scope: mixed}
+  - {match: public.tasks, scope: tenant, soft_delete: {column: deleted_at, rewrite_delete: true}}
+  - {match: public.stamped, scope: tenant, soft_delete: {column: deleted_at}}
+  - {match: public.events, scope: tenant, soft_delete: {column: gone}}
+  - {match: public.events_a, scope: global}
+  - {match: public.events_b, scope: tenant}
+  - {match: public.events_c, scope: denied}
+  - {match: public.log, scope: global}
+  - {match: public.log_child, scope: tenant}
+`), `
+error tenant-column public.log
+error tenant-column public.stamped
+error child-rule-differs public.events_a
+warning child-rule-differs public.events_b
+info mixed-without-defaults public.templates
+info soft-delete-key public.tasks
+`)
+}

@@ -26,6 +26,23 @@ var tenantTables = []string{"tenants", "tenant", "organizations", "organisations
 var referenceTables = []string{"countries", "country", "currencies", "currency", "languages", "locales", "timezones", "time_zones",
 	"exchange_rates", "units", "units_of_measure"}
 
+// markNames are names of columns that mark deleted rows.
+var markNames = []string{"deleted_at", "deleted_on", "is_deleted", "deleted", "removed_at"}
+
+// markColumn returns the column that may mark deleted rows; empty for none.
+func markColumn(r *catalog.Relation) string {
+	const boolean, date, timestamp, timestamptz = 16, 1082, 1114, 1184
+	for _, c := range r.Columns {
+		switch c.TypeOID {
+		case boolean, date, timestamp, timestamptz:
+			if slices.Contains(markNames, strings.ToLower(c.Name)) && (c.TypeOID == boolean || !c.NotNull) {
+				return c.Name
+			}
+		}
+	}
+	return ""
+}
+
 // candidate is a column name that may be the tenant column.
 type candidate struct {
 	name    string

@@ -120,7 +120,10 @@ func (d *drafter) withColumn(r *catalog.Relation, c *catalog.Column) rule {
 	if c.NotNull {
 		out.why += " NOT NULL"
 	} else {
-		out.why += ", may be NULL: such rows are seen by nobody"
+		out.why += ", may be NULL: such rows are seen by nobody; scope mixed if they are defaults for everybody"
+	}
+	if mark := markColumn(r); mark != "" {
+		out.why += fmt.Sprintf("; %s may mark deleted rows: soft_delete hides them", mark)
 	}
 	if target := refersToTenants(d.snapshot, r, c.Name); target != nil {
 		out.why += fmt.Sprintf(", refers to %s.%s", target.Schema, target.Name)
