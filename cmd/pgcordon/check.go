@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"pgcordon/policy"
 	"pgcordon/policy/advisor"
+	"pgcordon/rewriter"
 )
 
 // checkReport is what check --json prints. Fields are only ever added.
@@ -19,7 +21,9 @@ type checkReport struct {
 	UpstreamRole  string            `json:"upstream_role"`
 	Relations     []checkRelation   `json:"relations"`
 	Functions     []checkFunction   `json:"functions"` // those that the policy vouches for
-	Findings      []advisor.Finding `json:"findings"`  // errors first
+	Extensions    []checkExtension  `json:"extensions"`
+	UserFunctions []checkText       `json:"user_functions"` // what functions do that are of no extension
+	Findings      []advisor.Finding `json:"findings"`       // errors first
 	Errors        int               `json:"errors"`
 	Warnings      int               `json:"warnings"`
 }
@@ -38,6 +42,22 @@ type checkFunction struct {
 	Rule     string `json:"rule"`
 	Role     string `json:"role"` // empty: every tenant may call it
 	Why      string `json:"why"`
+}
+
+// checkExtension is an extension that the policy opens.
+type checkExtension struct {
+	Extension string `json:"extension"`
+	Functions int    `json:"functions"` // how many of its functions tenants may call
+}
+
+// checkText says what a function of the user's does, as far as its text tells.
+type checkText struct {
+	Function string   `json:"function"`
+	Vouched  bool     `json:"vouched"`
+	Reads    []string `json:"reads"`
+	Writes   []string `json:"writes"`
+	Calls    []string `json:"calls"`
+	Notes    []string `json:"notes"`
 }
 
 func newCheckCommand() *cobra.Command {
@@ -75,7 +95,8 @@ func newCheckCommand() *cobra.Command {
 func newCheckReport(b *policy.Bound) *checkReport {
 	r := &checkReport{
 		Database: b.Catalog.Database, ServerVersion: b.Catalog.ServerVersion, UpstreamRole: b.Catalog.Role.Name,
-		Relations: []checkRelation{}, Functions: []checkFunction{}, Findings: advisor.Check(b),
+		Relations: []checkRelation{}, Functions: []checkFunction{}, Extensions: []checkExtension{}, UserFunctions: userFunctions(b),
+		Findings: advisor.Check(b),
 	}
 	for _, t := range advisor.Relations(b) {
 		c := checkRelation{
@@ -87,8 +108,16 @@ func newCheckReport(b *policy.Bound) *checkReport {
 		}
 		r.Relations = append(r.Relations, c)
 	}
+	opened := map[string]int{}
 	for _, v := range advisor.Vouched(b) {
+		if b.Extension(v.Function.Extension) && v.Role == "" {
+			opened[v.Function.Extension]++
+			continue
+		}
 		r.Functions = append(r.Functions, checkFunction{Function: advisor.FunctionName(v.Function), Rule: v.Rule.String(), Role: v.Role, Why: v.Rule.Why})
+	}
+	for _, name := range b.Policy.Extensions {
+		r.Extensions = append(r.Extensions, checkExtension{name, opened[name]})
 	}
 	for _, f := range r.Findings {
 		switch f.Severity {
@@ -122,8 +151,16 @@ func (r *checkReport) print(w io.Writer) error {
 			out.row(f.Function, who, f.Why)
 		}
 	}
+	for _, e := range r.Extensions {
+		out.row("extension "+e.Extension, "every tenant", fmt.Sprintf("%d functions", e.Functions))
+	}
 	if err := out.Flush(); err != nil {
 		return err
+	}
+	for _, f := range r.UserFunctions {
+		if err := f.print(w); err != nil {
+			return err
+		}
 	}
 	for _, f := range r.Findings {
 		if _, err := fmt.Fprintf(w, "\n%s: %s: %s (%s)\n    %s\n", f.Severity, f.Object, f.Message, f.Rule, f.Advice); err != nil {
@@ -131,6 +168,45 @@ func (r *checkReport) print(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%d errors, %d warnings\n", r.Errors, r.Warnings)
+	return err
+}
+
+// userFunctions looks into every function of the user's.
+func userFunctions(b *policy.Bound) []checkText {
+	out := []checkText{}
+	for _, fn := range advisor.UserFunctions(b.Catalog) {
+		if fn.Extension != "" {
+			continue
+		}
+		a := rewriter.AnalyseFunction(b, fn)
+		list := func(s []string) []string { return append([]string{}, s...) }
+		out = append(out, checkText{Function: advisor.FunctionName(fn), Vouched: b.Vouched(fn.OID, "") != nil,
+			Reads: list(a.Reads), Writes: list(a.Writes), Calls: list(a.Calls), Notes: list(a.Notes)})
+	}
+	return out
+}
+
+func (f *checkText) print(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "\nfunction %s\n", f.Function); err != nil {
+		return err
+	}
+	lines := 0
+	for _, part := range []struct {
+		what string
+		list []string
+	}{{"reads", f.Reads}, {"writes", f.Writes}, {"calls", f.Calls}, {"note", f.Notes}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		lines++
+		if _, err := fmt.Fprintf(w, "    %s: %s\n", part.what, strings.Join(part.list, ", ")); err != nil {
+			return err
+		}
+	}
+	if lines > 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "    reads no table and calls no function of yours")
 	return err
 }
 
