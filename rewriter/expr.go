@@ -127,6 +127,7 @@ func (p *pass) columnRef(c *pg.ColumnRef, sc *scope) {
 		p.denyAt(c.Location, stateSyntax, ruleExpression, "improper qualified name (too many dotted names)", "")
 		return
 	}
+	p.unqualifySystem(c, sc)
 	last := c.Fields[len(c.Fields)-1]
 	if last.GetAStar() != nil {
 		return

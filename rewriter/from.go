@@ -68,6 +68,9 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink) *pg.N
 	if rel == nil {
 		return n
 	}
+	if catalog.IsSystem(rel.Schema) {
+		return p.systemRelation(rv, n, rel, sc)
+	}
 	t := p.table(rel)
 	if t == nil || t.Scope == policy.ScopeDenied {
 		p.denyRelation(rv, rel, t)
@@ -382,8 +385,8 @@ func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
 func (p *pass) denyRelation(rv *pg.RangeVar, rel *catalog.Relation, t *policy.BoundTable) {
 	hint := "The policy names no scope for it."
 	switch {
-	case rel.Schema == "pg_catalog" || rel.Schema == "information_schema":
-		hint = "The system catalogs are not open to tenants."
+	case catalog.IsSystem(rel.Schema):
+		hint = "The system catalogs are read-only to tenants."
 	case t != nil && t.Problem != "":
 		hint = "It cannot be confined to a tenant: " + t.Problem + "."
 	case t != nil && t.Rule != "":

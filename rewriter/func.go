@@ -28,6 +28,9 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	if !ok || schema == "" {
 		return
 	}
+	if p.settingFunction(f, schema, name) || p.systemFunction(f, schema, name, sc) {
+		return
+	}
 	if schema == "pg_catalog" {
 		allowed, reason := builtinDecision(name, nargs)
 		if allowed && addedBuiltin(p.cat, name, nargs) {
@@ -292,6 +295,9 @@ func (p *pass) open(r *catalog.Relation) bool {
 
 // castType is typeName for a cast, where a constant may name a text search configuration: 'english'::regconfig.
 func (p *pass) castType(c *pg.TypeCast, sc *scope) {
+	if p.regCast(c, sc) {
+		return
+	}
 	names := c.TypeName.GetNames()
 	if c.Arg.GetAConst().GetSval() != nil && len(c.TypeName.GetArrayBounds()) == 0 && len(names) > 0 &&
 		names[len(names)-1].GetString_().GetSval() == "regconfig" && (len(names) == 1 || names[0].GetString_().GetSval() == "pg_catalog") {

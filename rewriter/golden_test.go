@@ -77,7 +77,7 @@ func writeSnapshot(t testing.TB, dir string) {
 
 // TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
 //
-//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)] [notes]
+//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)] [notes] [whole]
 //
 // open gives the switches of the policy's key statements that are on.
 func TestGolden(t *testing.T) {
@@ -99,7 +99,7 @@ func TestGolden(t *testing.T) {
 
 func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 	req := Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}}
-	notes := false
+	notes, whole := false, false
 	var opened policy.Statements
 	for _, a := range d.CmdArgs {
 		switch a.Key {
@@ -129,6 +129,8 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 			req.Temporary = temporaryTables(t, a.Vals)
 		case "notes":
 			notes = true
+		case "whole":
+			whole = true
 		default:
 			t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
 		}
@@ -147,7 +149,7 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 		}
 		return out + "\n"
 	}
-	return describe(plan, notes)
+	return foldCatalogs(describe(plan, notes), whole)
 }
 
 var statementSwitches = map[string]func(*policy.Statements){

@@ -154,7 +154,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 			p.asWritten(s)
 			plan.Statements = append(plan.Statements, Statement{Kind: KindDDL, Writes: true})
 		} else {
-			plan.Statements = append(plan.Statements, p.statement(s.Stmt))
+			plan.Statements = append(plan.Statements, p.top(s.Stmt))
 		}
 		s.StmtLocation, s.StmtLen = 0, 0
 	}

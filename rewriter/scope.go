@@ -38,6 +38,9 @@ type item struct {
 	global bool
 	// shared is set when rows of a global relation come through the item, so that locking its rows would lock those for every tenant.
 	shared bool
+	// catalog is set when the item shows a system catalog; system is then its schema, while columns may be qualified by that.
+	catalog bool
+	system  string
 	// barrier makes the planner evaluate the item before any condition of the level above; nil for a relation.
 	barrier func()
 	// wrapped is the relation inside a sub-select put around it, whose primary key Postgres no longer sees.

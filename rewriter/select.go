@@ -187,7 +187,7 @@ func (p *pass) locking(l *pg.LockingClause, sc *scope) {
 		named[rv.Relname] = true
 	}
 	for _, it := range sc.items {
-		if it.shared && (len(named) == 0 || named[it.name]) && !(p.role != nil && p.role.WriteGlobal) {
+		if it.shared && (len(named) == 0 || named[it.name]) && (it.catalog || !(p.role != nil && p.role.WriteGlobal)) {
 			p.deny(statePrivilege, ruleLockGlobal, "rows of "+it.name+" are shared by all tenants and may not be locked",
 				"Name the relations to lock: FOR UPDATE OF ...")
 			return

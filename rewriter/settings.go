@@ -28,6 +28,7 @@ var settable = map[string]func(values []string) string{
 	"search_path":                         searchPath,
 	"standard_conforming_strings":         oneOf("on", "true", "yes", "1"),
 	"statement_timeout":                   anyValue,
+	"synchronize_seqscans":                anyValue,
 	"synchronous_commit":                  oneOf("on", "off", "local", "true", "false"),
 	"timezone":                            anyValue,
 	"transaction_deferrable":              anyValue,

@@ -251,6 +251,10 @@ func (s *sweeper) top(n *pg.Node) {
 	case *pg.Node_ClosePortalStmt:
 		s.cursor(x.ClosePortalStmt.Portalname)
 	case *pg.Node_DiscardStmt: // it concerns the connection alone, which is the session's own
+	case *pg.Node_SelectStmt:
+		if !s.setConfig(x.SelectStmt) {
+			s.statement(n, sweepEnv{})
+		}
 	default:
 		s.statement(n, sweepEnv{})
 	}
@@ -318,6 +322,9 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 	}
 	if q.IntoClause != nil {
 		s.fail("SELECT INTO")
+		return
+	}
+	if target == nil && s.systemQuery(q) {
 		return
 	}
 	e.ctes = s.with(q.WithClause, e)

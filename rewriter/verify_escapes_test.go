@@ -113,7 +113,7 @@ var escapes = []struct{ sql, why string }{
 	{"SELECT * FROM public.nothing", "not in the snapshot"},
 	{"SELECT * FROM nothing.orders", "not in the snapshot"},
 	{"SELECT * FROM pg_catalog.pg_class", "pg_class"},
-	{"SELECT * FROM information_schema.tables", "information_schema.tables"},
+	{"SELECT * FROM information_schema.tables", "without its conditions"},
 	{"SELECT * FROM shop.public.orders o WHERE o.tenant_id = $3", "not qualified by its schema alone"},
 	// Parameters at other places.
 	{"SELECT $3", "tenant parameter $3 outside"},
@@ -240,7 +240,7 @@ var escapes = []struct{ sql, why string }{
 	{"SELECT 1 ORDER BY 1 USING ===", "a user's has the same name"},
 	// Types.
 	{"SELECT 'x'::regclass", "type"},
-	{"SELECT 'x'::pg_catalog.regclass", "type"},
+	{"SELECT 1::pg_catalog.regclass", "looked up"},
 	{"SELECT '{x}'::regclass[]", "type"},
 	{"SELECT $1::regconfig", "type"},
 	{"SELECT 'x'::regproc", "type"},

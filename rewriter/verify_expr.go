@@ -59,7 +59,7 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.CaseExpr:
 		s.caseExpr(x, e)
 	case *pg.FuncCall:
-		if s.sequenceCall(x) {
+		if s.sequenceCall(x) || s.currentSetting(x) || s.systemCall(x, e) {
 			return
 		}
 		nargs := len(x.Args)
@@ -71,6 +71,9 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.SubLink:
 		s.subLink(x, e)
 	case *pg.TypeCast:
+		if s.regCast(x, e) {
+			return
+		}
 		if !isTextSearchConfig(x) {
 			s.typeName(x.TypeName)
 		}

@@ -150,6 +150,10 @@ func (s *sweeper) fromTable(r *pg.RangeVar, e sweepEnv) []openTable {
 		s.addName(e, fromName{name: aliasOr(r.Alias, r.Relname)})
 		return nil
 	}
+	if catalog.IsSystem(r.Schemaname) {
+		s.bareSystem(r, e)
+		return nil
+	}
 	table := s.table(r)
 	if table == nil {
 		return nil

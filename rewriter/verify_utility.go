@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ var (
 	changedSettings = settings(`application_name bytea_output client_encoding client_min_messages datestyle default_text_search_config
 		default_transaction_deferrable default_transaction_isolation default_transaction_read_only escape_string_warning extra_float_digits
 		idle_in_transaction_session_timeout intervalstyle jit lock_timeout row_security search_path standard_conforming_strings
-		statement_timeout synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only xmloption`)
+		statement_timeout synchronize_seqscans synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only xmloption`)
 	shownSettings = settings(`integer_datetimes is_superuser max_identifier_length server_encoding server_version server_version_num
 		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys`)
 	// onSettings may be set to their default alone: without them the sweep and the server would read the text differently.
@@ -117,4 +118,50 @@ func constantText(c *pg.A_Const) (string, bool) {
 		return v.Fval.GetFval(), true
 	}
 	return "", false
+}
+
+// currentSetting accepts current_setting of a constant name that may be read.
+func (s *sweeper) currentSetting(f *pg.FuncCall) bool {
+	if !slices.Equal(stringsOf(f.Funcname), []string{"pg_catalog", "current_setting"}) || len(f.Args) < 1 || len(f.Args) > 2 {
+		return false
+	}
+	name, ok := constantText(f.Args[0].GetAConst())
+	name = strings.ToLower(name)
+	if len(f.Args) == 2 && f.Args[1].GetAConst() == nil {
+		return false
+	}
+	return ok && (shownSettings[name] || changedSettings[name])
+}
+
+// setConfig checks SELECT set_config('name', 'value', bool) as the SET that it is; false when the query is another one.
+func (s *sweeper) setConfig(q *pg.SelectStmt) bool {
+	if len(q.TargetList) != 1 {
+		return false
+	}
+	f := q.TargetList[0].GetResTarget().GetVal().GetFuncCall()
+	if !slices.Equal(stringsOf(f.GetFuncname()), []string{"pg_catalog", "set_config"}) {
+		return false
+	}
+	s.onlyFields(q.ProtoReflect(), "target_list", "limit_option", "op")
+	s.onlyFields(f.ProtoReflect(), "funcname", "args", "funcformat", "location")
+	if len(f.Args) != 3 || f.Args[2].GetAConst() == nil {
+		s.fail("set_config of an unknown form")
+		return true
+	}
+	name, ok := constantText(f.Args[0].GetAConst())
+	value, ok2 := constantText(f.Args[1].GetAConst())
+	if !ok || !ok2 {
+		s.fail("set_config of something other than constants")
+		return true
+	}
+	set := &pg.VariableSetStmt{Kind: pg.VariableSetKind_VAR_SET_VALUE, Name: strings.ToLower(name)}
+	for _, part := range strings.Split(value, ",") {
+		set.Args = append(set.Args, constant(strings.Trim(part, ` "`)))
+		if set.Name != "search_path" {
+			set.Args = []*pg.Node{constant(value)}
+			break
+		}
+	}
+	s.setValue(set)
+	return true
 }

@@ -1,0 +1,164 @@
+package rewriter
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+)
+
+// What tenants see of the system catalogs is a checked-in table, catalogs.txt, which says what its lines mean. It is closed: a relation or a
+// function that is not there is refused, a column that is not there is NULL. The rewriter and the sweep read the same
+// table, and share nothing else.
+
+//go:embed catalogs.txt
+var catalogsText string
+
+// systemRelation is what tenants see of one relation of pg_catalog or information_schema.
+type systemRelation struct {
+	schema, name string
+	denied       string            // why it cannot be read; empty when it can
+	columns      map[string]string // by name: columnOpen, or what stands in its place
+	where        []systemCondition
+}
+
+const columnOpen = "open"
+
+// systemCondition is one condition that the rows must meet, on servers that have the column it needs.
+type systemCondition struct {
+	needs string // empty: on every server
+	expr  *pg.Node
+}
+
+// systemCall is a function that reads catalogs, and how it may be called.
+type systemCall struct {
+	name  string
+	least int // arguments
+	most  int
+	// arg is the argument, from 1 on, that must be the oid of a row that tenants see; of is the relation of that row, or
+	// empty when the constant text in argument by names it.
+	arg, by int
+	of      string
+	// key is the column of that relation which the argument names: its oid, or another.
+	key string
+	// null is the argument, from 1 on, that is replaced by NULL where it comes from the catalogs.
+	null int
+	// self is the number of arguments without a user; the user, who then comes first, can be the session's own alone.
+	self int
+}
+
+type systemTable struct {
+	relations map[string]*systemRelation // by schema.name
+	calls     map[string]*systemCall     // by name, outside of pg_catalog by schema.name
+	casts     map[string]string          // for the types reg*: the relation whose rows they name, or empty when all of them may be named
+}
+
+// systemCatalogs reads the table once, at first use. A line of another shape is a fault of the build.
+var systemCatalogs = sync.OnceValue(func() *systemTable {
+	t := &systemTable{relations: map[string]*systemRelation{}, calls: map[string]*systemCall{}, casts: map[string]string{}}
+	var last *systemRelation
+	for line := range strings.Lines(catalogsText) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		word, rest, _ := strings.Cut(line, " ")
+		switch {
+		case word == "relation":
+			last = newSystemRelation(rest)
+			t.relations[rest] = last
+		case word == "deny":
+			name, reason, _ := strings.Cut(rest, ": ")
+			t.relations[name] = newSystemRelation(name)
+			t.relations[name].denied = reason
+		case word == "call":
+			c := readSystemCall(strings.Fields(rest))
+			t.calls[c.name] = c
+		case word == "cast":
+			name, of, _ := strings.Cut(rest, " of=")
+			t.casts[name] = of
+		default:
+			last.read(word, rest)
+		}
+	}
+	return t
+})
+
+func newSystemRelation(full string) *systemRelation {
+	schema, name, _ := strings.Cut(full, ".")
+	return &systemRelation{schema: schema, name: name, columns: map[string]string{}}
+}
+
+func (r *systemRelation) read(word, rest string) {
+	switch {
+	case word == "open":
+		for _, c := range strings.Fields(rest) {
+			r.columns[c] = columnOpen
+		}
+	case word == "mask":
+		for _, m := range strings.Fields(rest) {
+			c, mask, _ := strings.Cut(m, "=")
+			r.columns[c] = mask
+		}
+	case strings.HasPrefix(word, "where"):
+		needs := strings.Trim(strings.TrimPrefix(word, "where"), "()")
+		r.where = append(r.where, systemCondition{needs: needs, expr: parseCondition(rest)})
+	default:
+		panic("rewriter: catalogs.txt: " + word)
+	}
+}
+
+func parseCondition(text string) *pg.Node {
+	tree, err := pg.Parse("SELECT WHERE " + text)
+	if err != nil {
+		panic(fmt.Sprintf("rewriter: catalogs.txt: %v: %s", err, text))
+	}
+	expr := tree.Stmts[0].Stmt.GetSelectStmt().WhereClause
+	forgetLocations(expr.ProtoReflect())
+	return expr
+}
+
+func readSystemCall(words []string) *systemCall {
+	c := &systemCall{name: words[0], key: "oid"}
+	least, most, ranged := strings.Cut(words[1], "-")
+	c.least, c.most = mustInt(least), mustInt(least)
+	if ranged {
+		c.most = mustInt(most)
+	}
+	for _, w := range words[2:] {
+		key, value, _ := strings.Cut(w, "=")
+		n, _ := strconv.Atoi(value)
+		switch key {
+		case "arg":
+			c.arg = n
+		case "by":
+			c.by = n
+		case "self":
+			c.self = n
+		case "key":
+			c.key = value
+		case "null":
+			c.null = n
+		case "of":
+			c.of = value
+		default:
+			panic("rewriter: catalogs.txt: " + w)
+		}
+	}
+	return c
+}
+
+// classRelation is the relation whose rows a name of a system catalog means where comments are asked for; nil when there is none.
+func classRelation(class string) *systemRelation {
+	if class == "pg_authid" {
+		class = "pg_roles"
+	}
+	r := systemCatalogs().relations["pg_catalog."+class]
+	if r == nil || r.denied != "" || r.columns["oid"] != columnOpen {
+		return nil
+	}
+	return r
+}

@@ -1,0 +1,380 @@
+package rewriter
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
+)
+
+// The sweep's proof that a system catalog is read as catalogs.txt says. Its conditions are patterns here: the text must hold the same tree, and
+// where a pattern has a word that stands for the policy, a condition that shows nothing which the policy does not open.
+
+// systemEntry is the table's entry for a relation that tenants may read.
+func (s *sweeper) systemEntry(schema, name string) (*systemRelation, *catalog.Relation) {
+	st := systemCatalogs().relations[schema+"."+name]
+	rel := (*catalog.Relation)(nil)
+	if in := s.in.bound.Catalog.Schemas[schema]; in != nil {
+		rel = in.Relations[name]
+	}
+	if st == nil || rel == nil || st.denied != "" {
+		s.fail("system relation %s.%s", schema, name)
+		return nil, nil
+	}
+	return st, rel
+}
+
+// bareSystem checks a system relation in FROM that is read as it is.
+func (s *sweeper) bareSystem(r *pg.RangeVar, e sweepEnv) {
+	st, rel := s.systemEntry(r.Schemaname, r.Relname)
+	if st == nil {
+		return
+	}
+	if r.Catalogname != "" || r.Relpersistence != "p" || len(st.where) > 0 {
+		s.fail("system relation %s is read without its conditions", r.Relname)
+	}
+	for _, c := range rel.Columns {
+		if st.columns[c.Name] != columnOpen {
+			s.fail("system relation %s is read with its column %s", r.Relname, c.Name)
+		}
+	}
+	if r.Alias != nil {
+		s.addName(e, fromName{name: r.Alias.Aliasname})
+	} else {
+		s.addName(e, fromName{schema: r.Schemaname, name: r.Relname})
+	}
+}
+
+// systemQuery checks a query whose FROM is one system relation with conditions or masked columns; false when it is another query.
+func (s *sweeper) systemQuery(q *pg.SelectStmt) bool {
+	if len(q.FromClause) != 1 {
+		return false
+	}
+	r := q.FromClause[0].GetRangeVar()
+	if r == nil || !catalog.IsSystem(r.Schemaname) || r.GetAlias().GetAliasname() != "t" || len(r.Alias.Colnames) > 0 {
+		return false
+	}
+	st, rel := s.systemEntry(r.Schemaname, r.Relname)
+	if st == nil {
+		return true
+	}
+	s.onlyFields(q.ProtoReflect(), "target_list", "from_clause", "where_clause", "limit_offset", "limit_option", "op")
+	if o := q.LimitOffset; o != nil && (o.GetAConst().GetIval() == nil || o.GetAConst().GetIval().Ival != 0) {
+		s.fail("barrier of a system relation that skips rows")
+	}
+	s.onlyFields(r.ProtoReflect(), "schemaname", "relname", "inh", "relpersistence", "alias", "location")
+	for _, n := range q.TargetList {
+		s.systemTarget(n.GetResTarget(), st, rel)
+	}
+	var want []*pg.Node
+	for _, w := range st.where {
+		if w.needs == "" || rel.Column(w.needs) != nil {
+			want = append(want, w.expr)
+		}
+	}
+	got := []*pg.Node{q.WhereClause}
+	switch {
+	case len(want) == 0:
+		if q.WhereClause != nil {
+			s.fail("condition on %s", r.Relname)
+		}
+		return true
+	case len(want) > 1:
+		b := q.WhereClause.GetBoolExpr()
+		if b == nil || b.Boolop != pg.BoolExprType_AND_EXPR {
+			s.fail("conditions on %s", r.Relname)
+			return true
+		}
+		got = b.Args
+	}
+	if len(got) != len(want) {
+		s.fail("%d conditions on %s, not %d", len(got), r.Relname, len(want))
+		return true
+	}
+	for i := range want {
+		if !s.means(want[i], got[i]) {
+			s.fail("condition %d on %s is not the table's", i, r.Relname)
+		}
+	}
+	return true
+}
+
+func (s *sweeper) onlyFields(m protoreflect.Message, allowed ...protoreflect.Name) {
+	m.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if !slices.Contains(allowed, f.Name()) {
+			s.fail("%s of %s", f.Name(), m.Descriptor().Name())
+		}
+		return true
+	})
+}
+
+// systemTarget checks one column: shown and open, or replaced by what the table says.
+func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog.Relation) {
+	if t == nil || len(t.Indirection) > 0 {
+		s.fail("select list of %s", st.name)
+		return
+	}
+	if t.Name == "" {
+		ref := stringsOf(t.Val.GetColumnRef().GetFields())
+		if len(ref) != 2 || ref[0] != "t" || st.columns[ref[1]] != columnOpen && ref[1] != "tableoid" && ref[1] != "xmin" {
+			s.fail("column %q of %s is shown", ref, st.name)
+		}
+		return
+	}
+	c := rel.Column(t.Name)
+	if c == nil {
+		s.fail("column %s of %s is made up", t.Name, st.name)
+		return
+	}
+	mask := st.columns[t.Name]
+	if mask == "own" {
+		if sub := t.Val.GetSubLink(); sub == nil || !equalTrees(t.Val.ProtoReflect(), sweepOwnRole.ProtoReflect()) {
+			s.fail("column %s of %s is not the session's role", t.Name, st.name)
+		}
+		return
+	}
+	cast := t.Val.GetTypeCast()
+	typ := s.in.bound.Catalog.TypeByOID[c.TypeOID]
+	if cast == nil || typ == nil || !slices.Equal(stringsOf(cast.TypeName.GetNames()), []string{typ.Schema, typ.Name}) || len(cast.TypeName.ArrayBounds) > 0 {
+		s.fail("column %s of %s is replaced by something of another type", t.Name, st.name)
+		return
+	}
+	text, _ := constantText(cast.Arg.GetAConst())
+	ok := false
+	switch mask {
+	case columnOpen:
+	case "", "null":
+		ok = cast.Arg.GetAConst().GetIsnull()
+	case "user":
+		ok = cast.Arg.GetSqlvalueFunction().GetOp() == pg.SQLValueFunctionOp_SVFOP_CURRENT_USER
+	default:
+		ok = text == mask
+	}
+	if !ok {
+		s.fail("column %s of %s is not what the table says", t.Name, st.name)
+	}
+}
+
+var sweepOwnRole = parseCondition("(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER)")
+
+// means says whether a condition is the table's.
+func (s *sweeper) means(want, got *pg.Node) bool {
+	switch w := want.GetNode().(type) {
+	case *pg.Node_BoolExpr:
+		g := got.GetBoolExpr()
+		if g == nil || g.Boolop != w.BoolExpr.Boolop || len(g.Args) != len(w.BoolExpr.Args) {
+			return false
+		}
+		for i := range g.Args {
+			if !s.means(w.BoolExpr.Args[i], g.Args[i]) {
+				return false
+			}
+		}
+		return true
+	case *pg.Node_AExpr:
+		g := got.GetAExpr()
+		return g != nil && g.Kind == w.AExpr.Kind && slices.Equal(stringsOf(g.Name), stringsOf(w.AExpr.Name)) &&
+			s.means(w.AExpr.Lexpr, g.Lexpr) && s.means(w.AExpr.Rexpr, g.Rexpr)
+	case *pg.Node_FuncCall:
+		if len(w.FuncCall.Funcname) == 1 {
+			return s.policyMeans(w.FuncCall, got)
+		}
+	case *pg.Node_SubLink:
+		g := got.GetSubLink()
+		if g == nil || g.SubLinkType != w.SubLink.SubLinkType || len(g.OperName) > 0 ||
+			!sameOrNil(w.SubLink.Testexpr, g.Testexpr) {
+			return false
+		}
+		return s.subMeans(w.SubLink.Subselect.GetSelectStmt(), g.Subselect.GetSelectStmt())
+	}
+	return sameOrNil(want, got)
+}
+
+func sameOrNil(a, b *pg.Node) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return equalTrees(a.ProtoReflect(), b.ProtoReflect())
+}
+
+func (s *sweeper) subMeans(want, got *pg.SelectStmt) bool {
+	if got == nil || len(got.TargetList) != len(want.TargetList) || len(got.FromClause) != len(want.FromClause) {
+		return false
+	}
+	s.onlyFields(got.ProtoReflect(), "target_list", "from_clause", "where_clause", "limit_option", "op")
+	for i := range want.TargetList {
+		if !sameOrNil(want.TargetList[i], got.TargetList[i]) {
+			return false
+		}
+	}
+	for i := range want.FromClause {
+		if !s.sourceMeans(want.FromClause[i], got.FromClause[i]) {
+			return false
+		}
+	}
+	if want.WhereClause == nil || got.WhereClause == nil {
+		return want.WhereClause == nil && got.WhereClause == nil
+	}
+	return s.means(want.WhereClause, got.WhereClause)
+}
+
+// sourceMeans compares what stands in the FROM of a condition's sub-select: raw relations, or ones that are filtered in turn.
+func (s *sweeper) sourceMeans(want, got *pg.Node) bool {
+	if w := want.GetJoinExpr(); w != nil {
+		g := got.GetJoinExpr()
+		return g != nil && g.Jointype == w.Jointype && !g.IsNatural && g.Alias == nil && sameOrNil(w.Quals, g.Quals) &&
+			s.sourceMeans(w.Larg, g.Larg) && s.sourceMeans(w.Rarg, g.Rarg)
+	}
+	w := want.GetRangeVar()
+	if w.Schemaname == "raw" {
+		g := got.GetRangeVar()
+		return g != nil && g.Schemaname == "pg_catalog" && g.Relname == w.Relname && g.Catalogname == "" &&
+			equalTrees(g.Alias.ProtoReflect(), w.Alias.ProtoReflect())
+	}
+	g := got.GetRangeSubselect()
+	return g != nil && !g.Lateral && equalTrees(g.Alias.ProtoReflect(), w.Alias.ProtoReflect()) && s.systemSub(g, w.Schemaname+"."+w.Relname)
+}
+
+// systemSub checks that a sub-select is what tenants see of one relation.
+func (s *sweeper) systemSub(r *pg.RangeSubselect, of string) bool {
+	q := r.Subquery.GetSelectStmt()
+	if q == nil || len(q.FromClause) != 1 {
+		return false
+	}
+	rv := q.FromClause[0].GetRangeVar()
+	return rv != nil && rv.Schemaname+"."+rv.Relname == of && s.systemQuery(q)
+}
+
+// systemCall checks a call of a function that reads the catalogs; false when it is none.
+func (s *sweeper) systemCall(f *pg.FuncCall, e sweepEnv) bool {
+	c := systemCatalogs().calls[strings.TrimPrefix(strings.Join(stringsOf(f.Funcname), "."), "pg_catalog.")]
+	if c == nil || len(f.Funcname) != 2 || len(f.Args) < c.least || len(f.Args) > c.most {
+		return false
+	}
+	if c.self > 0 && len(f.Args) > c.self {
+		switch f.Args[0].GetSqlvalueFunction().GetOp() {
+		case pg.SQLValueFunctionOp_SVFOP_CURRENT_USER, pg.SQLValueFunctionOp_SVFOP_USER,
+			pg.SQLValueFunctionOp_SVFOP_CURRENT_ROLE, pg.SQLValueFunctionOp_SVFOP_SESSION_USER:
+		default:
+			s.fail("%s for another role", c.name)
+		}
+	}
+	for i, a := range f.Args {
+		if i+1 == c.null {
+			if cast := a.GetTypeCast(); !cast.GetArg().GetAConst().GetIsnull() || !slices.Equal(stringsOf(cast.TypeName.GetNames()), []string{"pg_catalog", "oid"}) {
+				s.fail("%s of something other than NULL", c.name)
+			}
+			continue
+		}
+		if i+1 != c.arg {
+			s.walk(a.ProtoReflect(), e)
+			continue
+		}
+		of := c.of
+		if c.by > 0 {
+			class, _ := constantText(f.Args[c.by-1].GetAConst())
+			if r := classRelation(class); r != nil {
+				of = "pg_catalog." + r.name
+			}
+		}
+		s.guardedOID(a, of, c.key, e)
+	}
+	s.fields(f.ProtoReflect(), e, "funcname", "args")
+	return true
+}
+
+// guardedOID checks that an oid is one of a relation's rows that tenants see, or NULL.
+func (s *sweeper) guardedOID(n *pg.Node, of, key string, e sweepEnv) {
+	x := n.GetSubLink()
+	q := x.GetSubselect().GetSelectStmt()
+	if x == nil || x.SubLinkType != pg.SubLinkType_EXPR_SUBLINK || x.Testexpr != nil || q == nil || len(q.TargetList) != 1 || len(q.FromClause) != 1 {
+		s.fail("an oid that is not looked up in %s", of)
+		return
+	}
+	s.onlyFields(q.ProtoReflect(), "target_list", "from_clause", "where_clause", "limit_option", "op")
+	column := []string{"pgcordon", "pgcordon"}
+	sub := q.FromClause[0].GetRangeSubselect()
+	test := q.WhereClause.GetAExpr()
+	switch {
+	case !slices.Equal(stringsOf(q.TargetList[0].GetResTarget().GetVal().GetColumnRef().GetFields()), column):
+		s.fail("the oid looked up in %s is not what is used", of)
+	case sub == nil || sub.Lateral || sub.Alias.GetAliasname() != "pgcordon" || !slices.Equal(stringsOf(sub.Alias.Colnames), column[:1]) || !s.systemSub(sub, of):
+		s.fail("an oid is not looked up in %s", of)
+	case len(sub.Subquery.GetSelectStmt().TargetList) != 1 ||
+		!slices.Equal(stringsOf(sub.Subquery.GetSelectStmt().TargetList[0].GetResTarget().GetVal().GetColumnRef().GetFields()), []string{"t", key}):
+		s.fail("something else than the oid is looked up in %s", of)
+	case test == nil || test.Kind != pg.A_Expr_Kind_AEXPR_OP || !slices.Equal(stringsOf(test.Name), []string{"="}) ||
+		!slices.Equal(stringsOf(test.Lexpr.GetColumnRef().GetFields()), column):
+		s.fail("an oid is not compared with those of %s", of)
+	default:
+		if cast := test.Rexpr.GetTypeCast(); cast != nil && isRegType(cast.TypeName) {
+			s.walk(cast.Arg.ProtoReflect(), e)
+			return
+		}
+		s.walk(test.Rexpr.ProtoReflect(), e)
+	}
+}
+
+func isRegType(t *pg.TypeName) bool {
+	names := stringsOf(t.GetNames())
+	if len(names) != 2 || names[0] != "pg_catalog" || len(t.Typmods)+len(t.ArrayBounds) > 0 || t.Setof || t.PctType || t.TypeOid != 0 {
+		return false
+	}
+	_, ok := systemCatalogs().casts[names[1]]
+	return ok
+}
+
+// regCast checks a cast to a type that names objects; false when it is another one.
+func (s *sweeper) regCast(c *pg.TypeCast, e sweepEnv) bool {
+	if !isRegType(c.TypeName) {
+		return false
+	}
+	name := stringsOf(c.TypeName.Names)[1]
+	of := systemCatalogs().casts[name]
+	text, constant := c.Arg.GetAConst().GetVal().(*pg.A_Const_Sval)
+	switch {
+	case of == "":
+		s.walk(c.Arg.ProtoReflect(), e)
+	case constant && name != "regrole" && strings.ContainsFunc(text.Sval.Sval, func(r rune) bool { return (r < '0' || r > '9') && !strings.ContainsRune("- \t\r\n\v\f", r) }):
+	default:
+		s.guardedOID(c.Arg, of, "oid", e)
+	}
+	return true
+}
+
+// seen says whether the policy opens a relation, as the catalogs show it.
+func (s *sweeper) seen(r *catalog.Relation) bool {
+	if r.Kind == catalog.CompositeType {
+		return s.seenSchema(r.Schema)
+	}
+	t := s.in.bound.Table(r.OID)
+	return t != nil && t.Scope != policy.ScopeDenied && !r.IsPartition
+}
+
+func (s *sweeper) seenSchema(name string) bool {
+	in := s.in.bound.Catalog
+	schema := in.Schemas[name]
+	if schema == nil {
+		return false
+	}
+	if name == "public" || slices.Contains(in.SearchPath, name) {
+		return true
+	}
+	for _, r := range schema.Relations {
+		if r.Kind != catalog.CompositeType && s.seen(r) {
+			return true
+		}
+	}
+	for _, overloads := range schema.Functions {
+		for _, f := range overloads {
+			if f.Extension != "" || s.in.bound.Vouched(f.OID, "") != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
