@@ -171,7 +171,8 @@ func (e *expectation) clientPosition(position string, tenant policy.TenantID) in
 	return 0
 }
 
-// passed are the fields of an upstream's error or notice that reach the client. The position is translated (clientPosition).
+// passed are the fields of an upstream's error or notice that reach the client. The position is translated (clientPosition),
+// and the context of COPY FROM STDIN, which quotes the client's own rows, passes (copyError).
 // The others quote rows (DETAIL), the rewritten text (internal query, context) or the upstream's inside (schema, table, column, type, file).
 const (
 	passed               = "SVCMHn"

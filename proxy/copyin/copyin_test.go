@@ -94,7 +94,7 @@ func check(s Spec, data []byte) error {
 		}
 		want, got = read(data, s, s.Columns), read(out, s, columns)
 	}
-	if err != nil && s.Format != Binary && len(got) > 0 && !bytes.HasSuffix(out, []byte("\n")) && !bytes.HasSuffix(out, []byte("\r")) {
+	if err != nil && s.Format != Binary && len(got) > 0 {
 		got = got[:len(got)-1] // the line that was refused is not complete, and COPY fails
 	}
 	for i, row := range got {

@@ -61,6 +61,8 @@ func (c *client) run(ctx context.Context, step *Step) Answer {
 		err = c.simple(ctx, step, &a)
 	case ExtendedQuery:
 		err = c.extended(ctx, step, &a)
+	case CopyOut:
+		err = c.copy(ctx, step, &a)
 	case NamedStatement:
 		err = c.named(ctx, step, &a)
 	}

@@ -63,7 +63,7 @@ func (w *Worlds) shown(f *Finding, text string) []*Table {
 }
 
 func (w *Worlds) reportStep(b *strings.Builder, f *Finding, i int, step *Step) {
-	mode := [...]string{"simple query", "extended query", "named statement"}[step.Mode]
+	mode := [...]string{"simple query", "extended query", "named statement", "COPY"}[step.Mode]
 	if step.BinaryResult {
 		mode += ", binary results"
 	}

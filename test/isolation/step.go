@@ -14,6 +14,7 @@ const (
 	SimpleQuery Mode = iota
 	ExtendedQuery
 	NamedStatement // Parse and Describe under a name, then executed twice when it only reads
+	CopyOut        // a Query that is COPY TO STDOUT
 )
 
 // Step is one message of one tenant's.
@@ -91,6 +92,9 @@ func (g *generator) unit() []*Step {
 			steps = append(steps, &copied)
 		}
 		return steps
+	}
+	if g.chance(5) {
+		return []*Step{g.copyOut()}
 	}
 	return []*Step{g.statement(g.anything)}
 }
