@@ -29,8 +29,7 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 	switch rel.Kind {
 	case catalog.Table, catalog.PartitionedTable, catalog.ForeignTable:
 	case catalog.View:
-		p.denyAt(rv.Location, stateFeature, ruleViewWrite, "writing through the view "+rel.Name+" is not supported", "Write to the table.")
-		return nil, nil
+		return p.viewTarget(rv, t)
 	default:
 		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `cannot change relation "`+rel.Name+`"`, "")
 		return nil, nil
@@ -83,17 +82,22 @@ func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 	current := p.positioned(s.WhereClause, t, len(s.FromClause))
 	where := p.targetSink(t, it, current)
 	p.from(s.FromClause, sc, where)
+	p.throughColumns(s.TargetList, it, "update")
 	p.assignments(s.TargetList, t, sc)
 	if !current {
 		p.expr(s.WhereClause, sc)
 	}
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
+	restore := p.keepNames(s.ReturningList)
 	p.exprs(targets(s.ReturningList), sc)
+	restore()
 	if p.denial != nil {
 		return nil
 	}
 	if !current {
-		s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+		s.WhereClause = and(where.preds, p.targetCondition(s.WhereClause, it, sc))
+	} else if it.through != nil {
+		p.deny(stateFeature, ruleViewWrite, "WHERE CURRENT OF on a view is not supported", "")
 	}
 	return p.outputColumns(s.ReturningList, sc)
 }
@@ -117,12 +121,16 @@ func (p *pass) delete(s *pg.DeleteStmt, ctes *cteEnv, parent *scope) ([]column, 
 		p.expr(s.WhereClause, sc)
 	}
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
+	restore := p.keepNames(s.ReturningList)
 	p.exprs(targets(s.ReturningList), sc)
+	restore()
 	if p.denial != nil {
 		return nil, nil
 	}
 	if !current {
-		s.WhereClause = and(where.preds, p.guard(s.WhereClause, sc))
+		s.WhereClause = and(where.preds, p.targetCondition(s.WhereClause, it, sc))
+	} else if it.through != nil {
+		p.deny(stateFeature, ruleViewWrite, "WHERE CURRENT OF on a view is not supported", "")
 	}
 	return p.outputColumns(s.ReturningList, sc), t
 }

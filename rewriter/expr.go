@@ -157,6 +157,9 @@ func (p *pass) selection(n *pg.Node, a *pg.A_Indirection, sc *scope) {
 // reference walks a column reference, which can turn into something else.
 func (p *pass) reference(n *pg.Node, c *pg.ColumnRef, sc *scope) {
 	sc.withinSub(c)
+	if p.throughReference(n, c, sc) {
+		return
+	}
 	if !p.hiddenReference(n, c, sc) {
 		p.columnRef(c, sc)
 	}

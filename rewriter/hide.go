@@ -150,13 +150,13 @@ func unlistable(n *pg.Node, star bool) bool {
 
 // expandStars replaces the stars of an output list that would show a hidden column.
 func (p *pass) expandStars(list []*pg.Node, sc *scope) []*pg.Node {
-	if !p.hides || p.inView > 0 || p.denial != nil {
+	if (!p.hides || p.inView > 0) && p.throughs == 0 || p.denial != nil {
 		return list
 	}
 	var out []*pg.Node
 	for _, n := range list {
 		star := n.GetResTarget().GetVal().GetColumnRef()
-		if it := sc.rowOf(n.GetResTarget().GetVal().GetAIndirection()); it != nil && it.hidden != "" && isStar(n.GetResTarget().GetVal()) {
+		if it := sc.rowOf(n.GetResTarget().GetVal().GetAIndirection()); it != nil && it.lists() && p.listable(it, -1) && isStar(n.GetResTarget().GetVal()) {
 			out = append(out, it.listed(-1)...) // (t).*
 			continue
 		}
@@ -182,7 +182,7 @@ func (s *scope) rowOf(a *pg.A_Indirection) *item {
 // Postgres does not know. It tells whether it did.
 func (p *pass) fieldOfTarget(n *pg.Node, a *pg.A_Indirection, sc *scope) bool {
 	it := sc.rowOf(a)
-	if it == nil || it.hidden == "" || a.Indirection[0].GetString_() == nil || it.column(a.Indirection[0].GetString_().Sval) == nil {
+	if it == nil || it.hidden == "" || it.through != nil || a.Indirection[0].GetString_() == nil || it.column(a.Indirection[0].GetString_().Sval) == nil {
 		return false
 	}
 	c := columnRef(append(it.fields(), a.Indirection[0]))
@@ -202,12 +202,12 @@ func (p *pass) expandStar(n *pg.Node, star *pg.ColumnRef, sc *scope) []*pg.Node 
 		if len(fields) > 2 {
 			schema = fields[len(fields)-3].GetString_().GetSval()
 		}
-		if it := sc.find(schema, fields[len(fields)-2].GetString_().GetSval()); it != nil && it.hidden != "" {
+		if it := sc.find(schema, fields[len(fields)-2].GetString_().GetSval()); it != nil && it.lists() && p.listable(it, star.Location) {
 			return it.listed(star.Location)
 		}
 		return []*pg.Node{n}
 	}
-	if !slices.ContainsFunc(sc.items, func(it *item) bool { return it.hidden != "" }) {
+	if !slices.ContainsFunc(sc.items, func(it *item) bool { return it.lists() }) {
 		return []*pg.Node{n}
 	}
 	var out []*pg.Node
@@ -216,7 +216,10 @@ func (p *pass) expandStar(n *pg.Node, star *pg.ColumnRef, sc *scope) []*pg.Node 
 		case it.name == "" || it.merged:
 			p.denyAt(star.Location, stateFeature, ruleHiddenColumn, "* over this FROM list is not supported", "Name the columns.")
 			return nil
-		case it.hidden != "":
+		case it.lists():
+			if !p.listable(it, star.Location) {
+				return nil
+			}
 			out = append(out, it.listed(star.Location)...)
 		default:
 			c := columnRef(append(it.fields(), &pg.Node{Node: &pg.Node_AStar{AStar: &pg.A_Star{}}}))
@@ -239,11 +242,24 @@ func (it *item) fields() []*pg.Node {
 	return out
 }
 
+// lists tells whether a star over the item must be written as a list.
+func (it *item) lists() bool { return it.hidden != "" || it.through != nil }
+
 // listed are the item's columns as output columns.
 func (it *item) listed(loc int32) []*pg.Node {
-	out := make([]*pg.Node, 0, len(it.columns))
-	for i := range it.columns {
-		c := columnRef(append(it.fields(), pg.MakeStrNode(it.columns[i].name)))
+	names := make([]string, 0, len(it.columns))
+	if it.through != nil { // as the client calls them: they are walked yet
+		for _, c := range it.through.cols {
+			names = append(names, c.name)
+		}
+	} else {
+		for i := range it.columns {
+			names = append(names, it.columns[i].name)
+		}
+	}
+	out := make([]*pg.Node, 0, len(names))
+	for _, name := range names {
+		c := columnRef(append(it.fields(), pg.MakeStrNode(name)))
 		c.GetColumnRef().Location = loc
 		out = append(out, resTarget("", c))
 	}
@@ -253,7 +269,13 @@ func (it *item) listed(loc int32) []*pg.Node {
 // wholeRow is the row of a write's target without the hidden column, which rows of sub-selects have the names of too:
 // `(SELECT t FROM (SELECT t.a, t.b) t)`.
 func (it *item) wholeRow() *pg.Node_SubLink {
-	row := &pg.SelectStmt{TargetList: it.listed(-1), LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}
+	list := it.listed(-1)
+	if it.through != nil {
+		for i, c := range it.through.cols {
+			list[i] = resTarget(c.name, columnRef(append(it.fields(), pg.MakeStrNode(c.base))))
+		}
+	}
+	row := &pg.SelectStmt{TargetList: list, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}
 	sel := &pg.SelectStmt{
 		TargetList: []*pg.Node{resTarget("", columnRef([]*pg.Node{pg.MakeStrNode(it.name)}))},
 		FromClause: []*pg.Node{{Node: &pg.Node_RangeSubselect{RangeSubselect: &pg.RangeSubselect{
@@ -308,7 +330,7 @@ func (p *pass) hiddenName(n *pg.Node, c *pg.ColumnRef, name string, sc *scope) b
 		}
 		switch {
 		case hidden && len(owners) == 1 && owners[0].columns != nil && owners[0].name != "":
-			c.Fields = append(owners[0].fields(), c.Fields...)
+			p.qualify(c, owners[0], sc)
 			return false
 		case hidden && len(owners) < 2:
 			p.denyAt(c.Location, stateUndefinedColumn, ruleHiddenColumn, `column "`+name+`" does not exist`, "")
@@ -332,7 +354,7 @@ func (p *pass) notTheRow(c *pg.ColumnRef, name string, owners []*item, sc *scope
 	}
 	switch {
 	case len(owners) == 1 && owners[0].columns != nil && owners[0].name != "":
-		c.Fields = append(owners[0].fields(), c.Fields...)
+		p.qualify(c, owners[0], sc)
 	case len(owners) == 1:
 		p.denyAt(c.Location, stateFeature, ruleHiddenColumn, `"`+name+`" could be a row with a hidden column`, "Name the column by its table.")
 	}

@@ -29,6 +29,7 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 	if sel != nil {
 		width = p.insertSource(sel, t, s, ctes, parent)
 	}
+	p.insertThrough(s, width, it)
 	if p.denial != nil {
 		return nil
 	}
@@ -40,7 +41,9 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 	}
 	p.onConflict(s.OnConflictClause, t, it, sc)
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
+	restore := p.keepNames(s.ReturningList)
 	p.exprs(targets(s.ReturningList), sc)
+	restore()
 	if p.denial != nil {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 )
 
 // MERGE is an outer join: each row of the source with the rows of the target that ON finds, or with none of them. So the two sides
@@ -22,8 +21,8 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 	if t == nil {
 		return
 	}
-	if t.Relation.Kind == catalog.View {
-		p.denyAt(s.Relation.Location, stateFeature, ruleViewWrite, "MERGE into the view "+t.Relation.Name+" is not supported", "Merge into the table.")
+	if target.through != nil {
+		p.denyAt(s.Relation.Location, stateFeature, ruleViewWrite, "MERGE into the view "+target.through.view.Name+" is not supported", "Merge into the table.")
 		return
 	}
 	source := &scope{ctes: ctes}

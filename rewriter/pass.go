@@ -36,6 +36,8 @@ type pass struct {
 	genericPlan bool
 	// tainted are the types that a client must not get hold of (taint.go).
 	tainted map[uint32]bool
+	// throughs counts the views that are written through (view_write.go).
+	throughs int
 	// hides is set when the policy hides tenant columns; mentions are then those of the statement at hand (hide.go).
 	hides    bool
 	mentions *mentions

@@ -45,6 +45,8 @@ type item struct {
 	barrier func()
 	// wrapped is the relation inside a sub-select put around it, whose primary key Postgres no longer sees.
 	wrapped *policy.BoundTable
+	// through is set for a view that is written through: the item is the table below it, which its name and columns are not (view_write.go).
+	through *through
 	// hidden is the column of the item that Postgres sees and the client must not; empty for none.
 	hidden string
 	// merged is set when a join has taken the item's columns up into its own (USING, NATURAL): `*` no longer lists them in order.

@@ -63,7 +63,9 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	}
 	p.expr(s.WhereClause, sc)
 	s.TargetList = p.expandStars(s.TargetList, sc)
+	restore := p.keepNames(s.TargetList)
 	p.exprs(targets(s.TargetList), sc)
+	restore()
 	for _, d := range s.DistinctClause {
 		if d.GetNode() != nil { // a plain DISTINCT is one empty node
 			p.expr(d, sc)

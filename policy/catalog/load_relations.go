@@ -1,6 +1,9 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func (l *loader) relations() error {
 	var (
@@ -23,6 +26,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND `+loadedSchemas,
 			rel := r
 			rel.SecurityBarrier = optionOn(options, "security_barrier")
 			rel.SecurityInvoker = optionOn(options, "security_invoker")
+			rel.CheckOption = slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "check_option=") })
 			l.snap.add(&rel)
 		})
 }

@@ -62,7 +62,9 @@ type Relation struct {
 	Definition      string
 	SecurityBarrier bool
 	SecurityInvoker bool
-	RowSecurity     bool
+	// CheckOption is set for a view WITH CHECK OPTION, local or cascaded.
+	CheckOption bool
+	RowSecurity bool
 	// Uses are the columns that a sequence belongs to or is drawn from by; nil for other kinds.
 	Uses []SequenceUse `json:",omitempty"`
 	// Rules and Triggers are the names of user-defined ones.

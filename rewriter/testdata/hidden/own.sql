@@ -10,3 +10,16 @@ CREATE TABLE teams (id int PRIMARY KEY, tenant_id text NOT NULL, name text);
 CREATE VIEW open_orders AS SELECT id, total, note FROM orders WHERE total > 0;
 CREATE VIEW customer_orders AS SELECT c.id, c.name, o.total FROM customers c JOIN orders o ON o.customer_id = c.id;
 CREATE FUNCTION customers_note(c bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x' $$;
+
+CREATE VIEW renamed (number, sum, remark) AS SELECT id, total, note FROM orders WHERE note IS NOT NULL;
+CREATE VIEW swapped (note, id) AS SELECT id, note FROM orders;
+CREATE VIEW nested AS SELECT r.number AS n, r.remark, r.sum FROM renamed r WHERE r.sum > 1;
+CREATE VIEW computed AS SELECT id, upper(note) AS loud, note FROM orders;
+CREATE VIEW checked AS SELECT id, total FROM orders WHERE total > 0 WITH CHECK OPTION;
+CREATE VIEW barred WITH (security_barrier) AS SELECT id, note FROM orders WHERE total > 0;
+CREATE VIEW known AS SELECT id, note FROM orders o WHERE EXISTS (SELECT 1 FROM customers c WHERE c.id = o.customer_id AND c.active);
+CREATE VIEW counted AS SELECT count(*) AS n FROM orders;
+CREATE VIEW defaulted AS SELECT id, note FROM orders;
+ALTER VIEW defaulted ALTER note SET DEFAULT 'x';
+CREATE VIEW ruled AS SELECT id, note FROM orders;
+CREATE RULE ruled_insert AS ON INSERT TO ruled DO INSTEAD NOTHING;
