@@ -34,6 +34,11 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 		p.denyAt(rv.Location, stateWrongKind, ruleRelationKind, `cannot change relation "`+rel.Name+`"`, "")
 		return nil, nil
 	}
+	if len(rel.Rules) > 0 {
+		p.denyAt(rv.Location, stateFeature, ruleRewriteRules, "writing to "+rel.Name+" is not supported: it has rules, which make other statements of it",
+			"Put what the rules do into triggers.")
+		return nil, nil
+	}
 	if p.taintedColumn(rv, rel) {
 		return nil, nil
 	}

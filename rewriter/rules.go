@@ -25,6 +25,7 @@ const (
 	ruleInsertColumns     = "insert-columns"      // how many columns are inserted cannot be told
 	ruleLockGlobal        = "lock-global"         // row locks on shared reference data
 	ruleViewWrite         = "view-write"          // a view as the target of a write
+	ruleRewriteRules      = "rewrite-rules"       // a write to a table with rules, which make other statements of it
 	ruleViewDefinition    = "view-definition"     // a view whose definition cannot be rewritten
 	ruleSetting           = "setting"             // a setting that clients may not change or read
 	ruleSettingValue      = "setting-value"       // a value that a setting may not have

@@ -30,6 +30,9 @@ func (s *sweeper) target(r *pg.RangeVar) *policy.BoundTable {
 	if table == nil {
 		return nil
 	}
+	if len(table.Relation.Rules) > 0 {
+		s.fail("%s, which has rules, is written", r.Relname)
+	}
 	if len(r.Alias.GetColnames()) > 0 {
 		s.fail("columns of the target are renamed")
 	}

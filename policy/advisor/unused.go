@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 )
 
 // unusedRules finds rules that decide on nothing: the relation or function has gone, or its name is misspelt.
@@ -68,19 +67,19 @@ func triggersAndRules(b *policy.Bound) []Finding {
 		if t.Scope == policy.ScopeDenied {
 			continue
 		}
-		for _, trigger := range t.Relation.Triggers {
+		for i, trigger := range t.Relation.Triggers {
+			function := "a function"
+			if i < len(t.Relation.TriggerFunctions) {
+				function = t.Relation.TriggerFunctions[i]
+			}
 			out = append(out, Finding{Warning, "trigger", name(t.Relation),
-				fmt.Sprintf("the trigger %s runs with a tenant's writes; what it reads and writes is not confined", trigger),
-				"make sure that its function stays with the tenant of the row"})
+				fmt.Sprintf("the trigger %s runs %s with a tenant's writes; what it reads and writes is not confined", trigger, function),
+				"make sure that the function stays with the tenant of the row"})
 		}
 		for _, rule := range t.Relation.Rules {
-			severity := Warning
-			if t.Relation.Kind == catalog.View {
-				severity = Info // a view is never the target of what the proxy sends
-			}
-			out = append(out, Finding{severity, "rewrite-rule", name(t.Relation),
-				fmt.Sprintf("the rule %s rewrites statements after the proxy has; what it adds is not confined", rule),
-				"replace it by a trigger, or deny the relation"})
+			out = append(out, Finding{Warning, "rewrite-rule", name(t.Relation),
+				fmt.Sprintf("the rule %s would make other statements of a write, which nobody confines: writing to the relation is refused", rule),
+				"replace it by a trigger"})
 		}
 	}
 	return out

@@ -141,21 +141,23 @@ func (l *loader) inheritance() error {
 
 func (l *loader) triggersAndRules() error {
 	var (
-		oid     uint32
-		name    string
-		trigger bool
+		oid            uint32
+		name, function string
+		trigger        bool
 	)
 	return l.each(`
-SELECT t.tgrelid, t.tgname::text, true FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal
+SELECT t.tgrelid, t.tgname::text, true, n.nspname || '.' || f.proname
+FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+WHERE NOT t.tgisinternal
 UNION ALL
-SELECT r.ev_class, r.rulename::text, false FROM pg_catalog.pg_rewrite r WHERE r.rulename <> '_RETURN'
+SELECT r.ev_class, r.rulename::text, false, '' FROM pg_catalog.pg_rewrite r WHERE r.rulename <> '_RETURN'
 ORDER BY 1, 3, 2`,
-		[]any{&oid, &name, &trigger}, func() {
+		[]any{&oid, &name, &trigger, &function}, func() {
 			rel := l.snap.ByOID[oid]
 			switch {
 			case rel == nil || IsSystem(rel.Schema):
 			case trigger:
-				rel.Triggers = append(rel.Triggers, name)
+				rel.Triggers, rel.TriggerFunctions = append(rel.Triggers, name), append(rel.TriggerFunctions, function)
 			default:
 				rel.Rules = append(rel.Rules, name)
 			}

@@ -149,6 +149,7 @@ func TestLoad(t *testing.T) {
 		Name: "orders_tenant_id_customer_fkey", Columns: []string{"tenant_id", "customer"}, Target: customers.OID,
 		TargetCols: []string{"tenant_id", "id"}, OnDelete: 'c', OnUpdate: 'a'}})
 	equal("triggers", orders.Triggers, []string{"touched"})
+	equal("trigger functions", len(orders.TriggerFunctions), 1)
 	equal("rules", orders.Rules, []string{"nodelete"})
 	equal("default", orders.Column("id").HasDefault, true)
 

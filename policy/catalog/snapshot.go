@@ -69,6 +69,8 @@ type Relation struct {
 	Uses []SequenceUse `json:",omitempty"`
 	// Rules and Triggers are the names of user-defined ones.
 	Rules, Triggers []string
+	// TriggerFunctions are the functions, as schema.name, that Triggers run.
+	TriggerFunctions []string
 }
 
 // Column returns the named column, or nil.

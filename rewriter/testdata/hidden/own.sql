@@ -23,3 +23,9 @@ CREATE VIEW defaulted AS SELECT id, note FROM orders;
 ALTER VIEW defaulted ALTER note SET DEFAULT 'x';
 CREATE VIEW ruled AS SELECT id, note FROM orders;
 CREATE RULE ruled_insert AS ON INSERT TO ruled DO INSTEAD NOTHING;
+
+CREATE TABLE watched (id int);
+CREATE TABLE watch_log (id int);
+CREATE RULE watched_insert AS ON INSERT TO watched DO ALSO INSERT INTO watch_log VALUES (new.id);
+CREATE MATERIALIZED VIEW sums AS SELECT sum(total) AS total FROM orders;
+CREATE MATERIALIZED VIEW all_sums AS SELECT sum(total) AS total FROM orders;

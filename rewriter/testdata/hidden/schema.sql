@@ -25,3 +25,9 @@ CREATE VIEW defaulted AS SELECT id, note FROM orders;
 ALTER VIEW defaulted ALTER note SET DEFAULT 'x';
 CREATE VIEW ruled AS SELECT id, note FROM orders;
 CREATE RULE ruled_insert AS ON INSERT TO ruled DO INSTEAD NOTHING;
+
+CREATE TABLE watched (id int, tenant_id text NOT NULL);
+CREATE TABLE watch_log (id int, tenant_id text);
+CREATE RULE watched_insert AS ON INSERT TO watched DO ALSO INSERT INTO watch_log VALUES (new.id);
+CREATE MATERIALIZED VIEW sums AS SELECT tenant_id, sum(total) AS total FROM orders GROUP BY 1;
+CREATE MATERIALIZED VIEW all_sums AS SELECT sum(total) AS total FROM orders;
