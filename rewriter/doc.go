@@ -22,7 +22,7 @@
 // nullable side, and inside a sub-select put around the relation where neither works (FULL JOIN, USING and NATURAL
 // on a nullable side, an alias with a column list, and the source of MERGE). Views are replaced by their definitions, so that only tables need
 // predicates. Where rows of scope mixed are read, `OR alias.tenant_column IS NULL` stands behind it; where rows are marked as deleted,
-// a test for the mark stands beside it, also for scope global. Names of common table expressions are followed by Postgres's scoping
+// a test for the mark stands beside it, also for scope global. A write through a simple view becomes one of the table below it (view_write.go). Names of common table expressions are followed by Postgres's scoping
 // rules; the target of a write is never one of them.
 //
 // Rows are written with the tenant: the column is added to INSERT, and a value given for it must be the tenant column of a confined relation, or

@@ -63,6 +63,7 @@ var worlds = []struct{ name, attacker, victim string }{
 	{"corpus", "acme", "globex"},
 	{"shop", "acme", "globex"},
 	{"defaults", "acme", "globex"},
+	{"veiled", "acme", "globex"},
 	{"numbers", "16777217", "16777216"},
 	{"quotes", `a'\"$1$$é%`, `a''\"$1$$é%`},
 }
