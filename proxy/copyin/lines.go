@@ -312,7 +312,13 @@ func (l *lines) finish(dst []byte) ([]byte, error) {
 		dst = l.unhold(dst, "\\.")
 	case atStart, afterReturn, ended:
 		return dst, nil
-	case inLine, afterSlash, inQuotes, quotesEscape:
+	case inQuotes, quotesEscape: // Postgres refuses quotes that are not closed; so they stay, also in the field that is replaced
+		if l.field >= 0 && l.field == l.check {
+			dst = append(dst, l.quote)
+		}
+		l.state = ended
+		return dst, nil
+	case inLine, afterSlash:
 	}
 	dst, err := l.close(dst)
 	l.state = ended
