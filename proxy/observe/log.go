@@ -9,44 +9,58 @@ import (
 	"pgcordon/proxy"
 )
 
-// hitInterval is how often, at most, hits of one limit by one tenant are logged.
-const hitInterval = 10 * time.Second
+// In each hitInterval one hit of a limit by a tenant is logged, and denialBurst denials of a tenant by one rule: a client that
+// repeats itself does not fill the log. What was not logged is counted in the next line.
+const (
+	hitInterval = 10 * time.Second
+	denialBurst = 20
+)
 
 // ruleSweep is the rule of the rewriter's independent check: a statement that it refuses was rewritten wrongly.
 const ruleSweep = "sweep"
 
-// hitLog remembers when a tenant's limit hits were logged. The zero value has logged none.
+// hitLog remembers when something of a tenant's was logged. The zero value has logged nothing.
 type hitLog struct {
 	mu     sync.Mutex
-	limits map[string]*hits // by limitLabel
+	labels map[string]*hits // of a closed set
 }
 
+// hits are those of one label in the interval that began at began.
 type hits struct {
-	logged time.Time
-	since  int
+	began    time.Time
+	logged   int
+	unlogged int
 }
 
-// hit tells whether a hit is to be logged now, and how many were not since the last that was.
-func (h *hitLog) hit(label string, now time.Time) (log bool, unlogged int) {
+// hit tells whether a hit is to be logged now, of which burst are in each interval, and how many were not since the last that was.
+func (h *hitLog) hit(label string, burst int, now time.Time) (log bool, unlogged int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.limits == nil {
-		h.limits = make(map[string]*hits)
+	if h.labels == nil {
+		h.labels = make(map[string]*hits)
 	}
-	l := h.limits[label]
+	l := h.labels[label]
 	if l == nil {
-		l = &hits{}
-		h.limits[label] = l
+		l = &hits{began: now}
+		h.labels[label] = l
 	}
-	if !l.logged.IsZero() && now.Sub(l.logged) < hitInterval {
-		l.since++
+	if now.Sub(l.began) >= hitInterval {
+		l.began, l.logged = now, 0
+	}
+	if l.logged >= burst {
+		l.unlogged++
 		return false, 0
 	}
-	unlogged, l.logged, l.since = l.since, now, 0
+	l.logged++
+	unlogged, l.unlogged = l.unlogged, 0
 	return true, unlogged
 }
 
-func (o *Observer) logDenial(d proxy.Decision) {
+func (o *Observer) logDenial(t *tenant, d proxy.Decision) {
+	log, unlogged := t.denials.hit(d.Denial.Rule, denialBurst, o.now())
+	if !log {
+		return
+	}
 	level, text := slog.LevelWarn, "statement denied"
 	if d.Denial.Rule == ruleSweep {
 		level, text = slog.LevelError, "statement denied: its rewriting failed the independent check, which is a bug in pgcordon"
@@ -58,11 +72,12 @@ func (o *Observer) logDenial(d proxy.Decision) {
 		slog.String("rule", d.Denial.Rule),
 		slog.String("sqlstate", d.Denial.SQLState),
 		slog.String("fingerprint", d.Denial.Fingerprint),
-		slog.Int("position", d.Denial.Position))
+		slog.Int("position", d.Denial.Position),
+		slog.Int("not_logged", unlogged))
 }
 
 func (o *Observer) logLimit(t *tenant, e proxy.Outcome) {
-	log, unlogged := t.hits.hit(limitLabel(e.Limit), o.now())
+	log, unlogged := t.hits.hit(limitLabel(e.Limit), 1, o.now())
 	if !log {
 		return
 	}

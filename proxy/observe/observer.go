@@ -95,7 +95,7 @@ func (o *Observer) Decided(d proxy.Decision) {
 	t.series.denials.WithLabelValues(d.Denial.Rule).Inc()
 	t.series.statements.WithLabelValues(kindNone, outcomeDenied).Inc()
 	o.tenants.leave()
-	o.logDenial(d)
+	o.logDenial(t, d)
 }
 
 // Finished counts an execution.

@@ -33,7 +33,8 @@ type tenant struct {
 	series      *series      // its own, or other; guarded by tenants.mu
 	use         atomic.Int64 // statements, halved by each ranking
 	connections atomic.Int64
-	hits        hitLog
+	hits        hitLog // of limits
+	denials     hitLog // by rule
 }
 
 func newTenants(m *metrics, max int, now time.Time) *tenants {
