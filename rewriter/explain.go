@@ -22,17 +22,24 @@ var (
 // explain rewrites the statement inside, which must be one that can be run by itself.
 func (p *pass) explain(s *pg.ExplainStmt) Statement {
 	analyze := p.explainOptions(s)
+	if tables := p.ownTables; !analyze {
+		defer func() { p.ownTables = tables }()
+	}
 	defer func() { p.genericPlan = false }()
 	var inner Statement
-	if s.Query.GetSelectStmt().GetIntoClause() != nil {
-		p.deny(stateFeature, ruleStatementKind, "EXPLAIN of SELECT INTO is not supported", "")
-		return Statement{}
-	}
 	switch s.Query.GetNode().(type) {
+	case *pg.Node_DeclareCursorStmt: // its query is explained; no cursor is made
+		p.statement(s.Query)
+		inner.Writes = true
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
+		inner = p.statement(s.Query)
+	case *pg.Node_CreateTableAsStmt:
 		inner = p.statement(s.Query)
 	default:
 		p.deny(stateFeature, ruleStatementKind, "EXPLAIN of "+statementName(nodeName(s.Query))+" is not supported", "")
+	}
+	if inner.Kind == KindTemporary { // also by SELECT INTO; with ANALYZE the table is made
+		return Statement{Kind: KindTemporary, Writes: analyze, Returns: true}
 	}
 	return Statement{Kind: KindExplain, Writes: analyze && inner.Writes, Returns: true}
 }
