@@ -7,6 +7,7 @@ type File struct {
 	Functions  []FunctionEntry      `yaml:"functions" doc:"Functions of yours that every tenant may call. One that is not named is refused."`
 	Extensions []string             `yaml:"extensions" doc:"Extensions whose safe functions and operators every tenant may use: btree_gin, btree_gist, citext, cube, earthdistance, fuzzystrmatch, hstore, intarray, isn, ltree, pg_trgm, pgcrypto, postgis, seg, tablefunc, unaccent, uuid-ossp, vector. Those that run SQL, read tables by name or keep state stay refused. Types of extensions can be used without a line here."`
 	Statements StatementsEntry      `yaml:"statements" doc:"Kinds of statements that are refused unless they are opened here."`
+	Settings   []string             `yaml:"settings" doc:"Settings of the application's own that clients may SET, SHOW, set_config and current_setting, as app.user_id. Name none that row-level security or functions of the database trust: clients choose their values."`
 	Roles      map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
 }
 

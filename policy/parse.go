@@ -37,6 +37,7 @@ func ParsePolicy(file string, data []byte) (*Policy, error) {
 		b.table(i, t)
 	}
 	b.extensions(f.Extensions)
+	b.settings(f.Settings)
 	b.policy.Functions = b.functions(yamlpos.Path{"functions"}, f.Functions, nil)
 	for _, name := range slices.Sorted(maps.Keys(f.Roles)) {
 		b.role(name, f.Roles[name])

@@ -96,6 +96,8 @@ type Policy struct {
 	Functions []FunctionRule
 	// Extensions are the extensions whose safe functions and operators tenants may use.
 	Extensions []string
+	// Settings are settings of the application's own, in lower case, that clients may change and read.
+	Settings []string
 	// Statements are the kinds of statements that are opened.
 	Statements Statements
 	// Roles by name.

@@ -20,7 +20,7 @@ func (r *relay) looksInto(h pgwire.Header, e *expectation) bool {
 	switch h.Type {
 	case pgwire.MsgDataRow:
 		return e != nil && e.reply != nil
-	case pgwire.MsgRowDescription, pgwire.MsgNotification, pgwire.MsgCopyOut, pgwire.MsgCopyData, pgwire.MsgCopyDone:
+	case pgwire.MsgRowDescription, pgwire.MsgCopyOut, pgwire.MsgCopyData, pgwire.MsgCopyDone:
 		return false
 	}
 	return true
@@ -28,10 +28,6 @@ func (r *relay) looksInto(h pgwire.Header, e *expectation) bool {
 
 // skim handles a message that is decided by its header.
 func (r *relay) skim(h pgwire.Header, e *expectation) error {
-	if h.Type == pgwire.MsgNotification {
-		r.frame(h, false, false) // LISTEN is refused: what comes is not this client's
-		return nil
-	}
 	if e == nil {
 		return errDesync
 	}
@@ -96,6 +92,8 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 		return nil
 	case pgwire.MsgParameterStatus:
 		return r.parameter(body)
+	case pgwire.MsgNotification:
+		return r.notification(body)
 	case pgwire.MsgError:
 		return r.failed(body, e)
 	}

@@ -11,7 +11,7 @@
 //	errors.go     every error that a client reads
 //
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
-// settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
+// sqlprepared.go PREPARE and EXECUTE, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
 //
 // # What must hold
 //

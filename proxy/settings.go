@@ -39,11 +39,11 @@ type rewriterChange rewriter.SettingChange
 // ran notes that a plan was sent for execution.
 func (s *settings) ran(plan *rewriter.Plan) {
 	for i := range plan.Statements {
-		switch st := &plan.Statements[i]; st.Kind {
-		case rewriter.KindSet, rewriter.KindDiscardAll:
-			if (*rewriterChange)(st.Setting).touches() {
-				s.stale, s.touched, s.inGroup = true, true, true
-			}
+		if (*rewriterChange)(plan.Statements[i].Setting).touches() {
+			s.stale, s.touched, s.inGroup = true, true, true
+		}
+		switch plan.Statements[i].Kind {
+		case rewriter.KindSet, rewriter.KindDiscardAll, rewriter.KindListen, rewriter.KindUnlisten, rewriter.KindNotify:
 		case rewriter.KindCommit, rewriter.KindRollback, rewriter.KindRollbackTo:
 			s.stale = s.stale || s.touched
 		case rewriter.KindInvalid, rewriter.KindEmpty, rewriter.KindSelect, rewriter.KindInsert, rewriter.KindUpdate, rewriter.KindDelete,

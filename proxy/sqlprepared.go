@@ -80,6 +80,9 @@ func (s *session) changed(p *portal) *failure {
 
 // beforeRun checks the arguments of EXECUTE against the statements that it names, and that FETCH returns the rows that were described.
 func (s *session) beforeRun(ctx context.Context, plan *rewriter.Plan) (*failure, error) {
+	if !s.channels.listen(plan, s.who.Tenant) {
+		return tooManyChannels(), nil
+	}
 	var inText map[string]*rewriter.Plan
 	for i := range plan.Statements {
 		switch c := &plan.Statements[i]; c.Kind {

@@ -276,7 +276,9 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 		}
 		b = pgwire.AppendParameterStatus(b, name, value)
 	}
-	b = pgwire.AppendBackendKeyData(b, s.server.cancels.issue(s))
+	key := s.server.cancels.issue(s)
+	s.process = key.Process
+	b = pgwire.AppendBackendKeyData(b, key)
 	if err := s.out.send(pgwire.AppendReady(b, 'I')); err != nil {
 		lease.Release()
 		return err

@@ -65,6 +65,23 @@ func (p *pass) statement(n *pg.Node) Statement {
 	case *pg.Node_VacuumStmt:
 		p.analyze(n, v.VacuumStmt)
 		return Statement{Kind: KindTemporary, Writes: true}
+	}
+	return p.sessionStatement(n)
+}
+
+// deleteStmt rewrites a DELETE, which can become an UPDATE that marks rows as deleted.
+func (p *pass) deleteStmt(n *pg.Node, s *pg.DeleteStmt) Statement {
+	p.deletion(n, nil, nil)
+	st := Statement{Kind: KindDelete, Writes: true, Returns: len(s.ReturningList) > 0}
+	if n.GetUpdateStmt() != nil {
+		st.Tag = "DELETE"
+	}
+	return st
+}
+
+// sessionStatement goes on with the statements about what a session keeps: prepared statements, cursors, channels.
+func (p *pass) sessionStatement(n *pg.Node) Statement {
+	switch v := n.GetNode().(type) {
 	case *pg.Node_PrepareStmt:
 		return p.prepare(v.PrepareStmt)
 	case *pg.Node_ExecuteStmt:
@@ -77,21 +94,17 @@ func (p *pass) statement(n *pg.Node) Statement {
 		return p.fetch(v.FetchStmt)
 	case *pg.Node_ClosePortalStmt:
 		return p.closeCursor(v.ClosePortalStmt)
+	case *pg.Node_ListenStmt:
+		return p.listen(v.ListenStmt)
+	case *pg.Node_UnlistenStmt:
+		return p.unlisten(v.UnlistenStmt)
+	case *pg.Node_NotifyStmt:
+		return p.notify(v.NotifyStmt)
 	case *pg.Node_DiscardStmt:
 		return p.discard(v.DiscardStmt)
 	}
 	p.refuse(n)
 	return Statement{}
-}
-
-// deleteStmt rewrites a DELETE, which can become an UPDATE that marks rows as deleted.
-func (p *pass) deleteStmt(n *pg.Node, s *pg.DeleteStmt) Statement {
-	p.deletion(n, nil, nil)
-	st := Statement{Kind: KindDelete, Writes: true, Returns: len(s.ReturningList) > 0}
-	if n.GetUpdateStmt() != nil {
-		st.Tag = "DELETE"
-	}
-	return st
 }
 
 // refuse denies a statement by its kind. DDL and administration are a matter of privilege; the rest is not supported.

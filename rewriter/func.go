@@ -28,7 +28,7 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	if !ok || schema == "" {
 		return
 	}
-	if p.settingFunction(f, schema, name) || p.systemFunction(f, schema, name, sc) {
+	if p.systemFunction(f, schema, name, sc) || schema == "pg_catalog" && !addedBuiltin(p.cat, name, nargs) && p.sessionFunction(f, name) {
 		return
 	}
 	if schema == "pg_catalog" {

@@ -131,8 +131,15 @@ func caseWhen(when, then *pg.Node) *pg.Node {
 func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) []*pg.Node {
 	var preds []*pg.Node
 	seen := map[*item]bool{}
-	for _, ref := range columnRefs(c) {
-		_, owners := p.resolve(ref, sc)
+	refs := columnRefs(c)
+	if hasEffect(c) {
+		refs = append(refs, &pg.ColumnRef{}) // it may depend on no column, and must still not run for other rows
+	}
+	for _, ref := range refs {
+		var owners []*item
+		if len(ref.Fields) > 0 {
+			_, owners = p.resolve(ref, sc)
+		}
 		if owners == nil {
 			for s := sc; s != nil; s = s.parent {
 				owners = append(owners, s.items...)
@@ -323,6 +330,9 @@ func (p *pass) harmlessOp(name []*pg.Node) bool {
 }
 
 func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
+	if hasEffect(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: f}}) {
+		return weight{rows: true}
+	}
 	w := weightless
 	for _, a := range f.Args {
 		w = w.and(p.weigh(a, sc))

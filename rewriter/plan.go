@@ -36,6 +36,9 @@ const (
 	KindTruncate        //
 	KindLock            // LOCK TABLE
 	KindCopy            // COPY TO STDOUT, COPY FROM STDIN
+	KindListen          //
+	KindUnlisten        // without a name of all
+	KindNotify          //
 )
 
 // Plan is what the rewriter makes of one client text. It holds no tenant: one plan serves every tenant,
@@ -85,7 +88,7 @@ type Statement struct {
 	// Tag is the command tag that the client gets, where it is not the upstream's, but for the count that follows: a DELETE can have become an
 	// UPDATE, a TRUNCATE a DELETE.
 	Tag string
-	// Setting is what a KindSet statement changes; nil for others.
+	// Setting is what a KindSet statement changes, or a set_config; nil for others.
 	Setting *SettingChange
 	// Name is the client's name for the prepared statement or cursor that the statement is about.
 	Name string
@@ -106,7 +109,8 @@ type TenantParam struct {
 
 type splice struct {
 	start, end int
-	tenant     int // index into Tenants
+	tenant     int    // index into Tenants
+	channel    string // the client's channel whose placeholder this is; empty for a tenant parameter
 }
 
 // TenantConstant is a constant of the client's that must be equal to the tenant's id under the comparison of Type.

@@ -20,8 +20,8 @@ type origin struct{ out, in int32 }
 
 // printTree writes a tree as SQL on one line; statements are separated by "; ". Parsing the text gives the tree again, but for
 // locations. A statement in written stands as it was written. The error names a node that the printer does not know, or a tree that no text has.
-func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawStmt]string) (printed, error) {
-	p := printer{buf: make([]byte, 0, 512), tenants: tenants}
+func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawStmt]string, channels map[string]string) (printed, error) {
+	p := printer{channels: channels, buf: make([]byte, 0, 512), tenants: tenants}
 	for i, s := range tree.Stmts {
 		if i > 0 {
 			p.str("; ")
@@ -45,9 +45,11 @@ func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawS
 type printer struct {
 	buf     []byte
 	tenants []TenantParam
-	splices []splice
-	origins []origin
-	err     error
+	// channels are those whose placeholders are written.
+	channels map[string]string
+	splices  []splice
+	origins  []origin
+	err      error
 }
 
 func (p *printer) str(s string) { p.buf = append(p.buf, s...) }

@@ -31,13 +31,17 @@ func (p *printer) utility(n *pg.Node) {
 		p.lockStmt(v.LockStmt)
 	case *pg.Node_ListenStmt:
 		p.str("LISTEN ")
-		p.ident(v.ListenStmt.Conditionname)
+		p.channel(v.ListenStmt.Conditionname)
 	case *pg.Node_UnlistenStmt:
 		p.str("UNLISTEN ")
-		p.nameOr(v.UnlistenStmt.Conditionname, "*")
+		if name := v.UnlistenStmt.Conditionname; name != "" {
+			p.channel(name)
+		} else {
+			p.str("*")
+		}
 	case *pg.Node_NotifyStmt:
 		p.str("NOTIFY ")
-		p.ident(v.NotifyStmt.Conditionname)
+		p.channel(v.NotifyStmt.Conditionname)
 		if v.NotifyStmt.Payload != "" {
 			p.str(", ")
 			p.literal(v.NotifyStmt.Payload)
@@ -83,6 +87,15 @@ func (p *printer) nameOr(name, all string) {
 		return
 	}
 	p.ident(name)
+}
+
+// channel writes the name of a channel, or the placeholder of one.
+func (p *printer) channel(name string) {
+	start := len(p.buf)
+	p.ident(name)
+	if client, ok := p.channels[name]; ok {
+		p.splices = append(p.splices, splice{start: start, end: len(p.buf), channel: client})
+	}
 }
 
 func (p *printer) prepareStmt(s *pg.PrepareStmt) {

@@ -201,7 +201,7 @@ func (p *printer) param(r *pg.ParamRef) {
 	p.int(int64(r.Number))
 	for i := range p.tenants {
 		if int32(p.tenants[i].Number) == r.Number {
-			p.splices = append(p.splices, splice{start, len(p.buf), i})
+			p.splices = append(p.splices, splice{start: start, end: len(p.buf), tenant: i})
 		}
 	}
 }

@@ -154,7 +154,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 			p.asWritten(s)
 			plan.Statements = append(plan.Statements, Statement{Kind: KindDDL, Writes: true})
 		} else {
-			plan.Statements = append(plan.Statements, p.top(s.Stmt))
+			plan.Statements = append(plan.Statements, p.withSetting(p.top(s.Stmt)))
 		}
 		s.StmtLocation, s.StmtLen = 0, 0
 	}
@@ -170,7 +170,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 
 // print turns the tree into the text that goes upstream, and has the sweep prove that text.
 func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
-	out, err := printTree(tree, plan.Tenants, p.written)
+	out, err := printTree(tree, plan.Tenants, p.written, p.channels)
 	if err != nil {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
 	}
@@ -181,7 +181,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			tenants[int32(t.Number)] = t.Type
 		}
 		in := sweepInput{bound: p.bound, role: p.role, statements: len(plan.Statements), tenants: tenants,
-			clientParams: plan.ClientParams, temporary: p.req.Temporary, spliced: plan.Spliced}
+			clientParams: plan.ClientParams, temporary: p.req.Temporary, spliced: plan.Spliced, channels: p.channels}
 		if err := sweep(plan.SQL, tree, in); err != nil {
 			return r.sweepDenial(err)
 		}

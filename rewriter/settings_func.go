@@ -8,24 +8,6 @@ import (
 
 // current_setting and set_config are SHOW and SET written as functions. What those refuse, these do.
 
-// settingFunction allows current_setting of a constant name; false when the call is another one. Other names are looked up in pg_settings
-// (catalogs.txt).
-func (p *pass) settingFunction(f *pg.FuncCall, schema, name string) bool {
-	if schema != "pg_catalog" || name != "current_setting" || len(f.Args) < 1 || len(f.Args) > 2 {
-		return false
-	}
-	setting, ok := settingText(f.Args[0].GetAConst())
-	if !ok {
-		return false
-	}
-	setting = strings.ToLower(setting)
-	if _, settable := settable[setting]; !settable && !readable[setting] {
-		p.denySetting(setting, "shown")
-	}
-	f.Funcname = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}
-	return true
-}
-
 // top rewrites a statement that stands for itself, not inside PREPARE or EXPLAIN.
 func (p *pass) top(n *pg.Node) Statement {
 	if q := n.GetSelectStmt(); q != nil {

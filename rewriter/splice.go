@@ -22,7 +22,7 @@ func (p *Plan) Splice(t policy.TenantID) string {
 	at := 0
 	for _, s := range p.splices {
 		b.WriteString(p.SQL[at:s.start])
-		b.WriteString(literal)
+		b.WriteString(s.text(t, literal))
 		at = s.end
 	}
 	b.WriteString(p.SQL[at:])
@@ -45,6 +45,14 @@ func (p *Plan) Appended() []TenantParam {
 	return p.Tenants
 }
 
+// text is what stands in the place for a tenant whose id as a literal is given.
+func (s *splice) text(t policy.TenantID, literal string) string {
+	if s.channel == "" {
+		return literal
+	}
+	return `"` + Channel(t, s.channel) + `"`
+}
+
 func quote(t policy.TenantID) string { return "'" + strings.ReplaceAll(t.String(), "'", "''") + "'" }
 
 // ClientPosition turns a position in p.SQL, as Postgres reports it for the extended protocol, into the position in the client's text of
@@ -60,15 +68,16 @@ func (p *Plan) ClientPositionSpliced(position int, t policy.TenantID) int {
 		return 0
 	}
 	longer := 0 // how much longer the text is, up to here, than p.SQL
-	literal := len(quote(t))
+	literal := quote(t)
 	for _, s := range p.splices {
 		if at-longer < s.start {
 			break
 		}
-		if at-longer < s.start+literal {
+		n := len(s.text(t, literal))
+		if at-longer < s.start+n {
 			return 0
 		}
-		longer += literal - (s.end - s.start)
+		longer += n - (s.end - s.start)
 	}
 	return p.clientPosition(at - longer)
 }

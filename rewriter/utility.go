@@ -48,7 +48,7 @@ func (p *pass) set(v *pg.VariableSetStmt) *SettingChange {
 	case pg.VariableSetKind_VAR_SET_MULTI:
 		return p.setTransaction(v)
 	case pg.VariableSetKind_VAR_RESET, pg.VariableSetKind_VAR_SET_DEFAULT:
-		if _, ok := settable[name]; !ok {
+		if p.settingCheck(name) == nil {
 			p.denySetting(name, "changed")
 			return nil
 		}
@@ -58,8 +58,8 @@ func (p *pass) set(v *pg.VariableSetStmt) *SettingChange {
 		p.deny(stateFeature, ruleSetting, fmt.Sprintf("%s is not supported", v.Kind), "")
 		return nil
 	}
-	check, ok := settable[name]
-	if !ok {
+	check := p.settingCheck(name)
+	if check == nil {
 		p.denySetting(name, "changed")
 		return nil
 	}
@@ -123,7 +123,7 @@ func (p *pass) discard(s *pg.DiscardStmt) Statement {
 
 func (p *pass) show(v *pg.VariableShowStmt) {
 	name := strings.ToLower(v.Name)
-	if _, ok := settable[name]; ok || readable[name] {
+	if p.settingCheck(name) != nil || readable[name] {
 		return
 	}
 	p.denySetting(name, "shown")

@@ -29,6 +29,8 @@ type sweepInput struct {
 	clientParams int
 	// temporary are the session's temporary tables; nil for none.
 	temporary *catalog.Temporary
+	// channels are the client's channels by their placeholders.
+	channels map[string]string
 	// spliced says that the tenant's parameters are replaced by literals in both protocols.
 	spliced bool
 }
@@ -217,7 +219,7 @@ func (s *sweeper) top(n *pg.Node) {
 	case *pg.Node_CopyStmt:
 		s.copy(x.CopyStmt)
 	case *pg.Node_VariableShowStmt:
-		if !shownSettings[x.VariableShowStmt.Name] && !changedSettings[x.VariableShowStmt.Name] {
+		if !shownSettings[x.VariableShowStmt.Name] && !s.changeable(x.VariableShowStmt.Name) {
 			s.fail("SHOW %s", x.VariableShowStmt.Name)
 		}
 	case *pg.Node_ConstraintsSetStmt:
@@ -250,11 +252,15 @@ func (s *sweeper) top(n *pg.Node) {
 		s.cursor(x.FetchStmt.Portalname)
 	case *pg.Node_ClosePortalStmt:
 		s.cursor(x.ClosePortalStmt.Portalname)
-	case *pg.Node_DiscardStmt: // it concerns the connection alone, which is the session's own
-	case *pg.Node_SelectStmt:
-		if !s.setConfig(x.SelectStmt) {
-			s.statement(n, sweepEnv{})
+	case *pg.Node_ListenStmt:
+		s.channel(x.ListenStmt.Conditionname)
+	case *pg.Node_UnlistenStmt:
+		if name := x.UnlistenStmt.Conditionname; name != "" {
+			s.channel(name)
 		}
+	case *pg.Node_NotifyStmt:
+		s.channel(x.NotifyStmt.Conditionname)
+	case *pg.Node_DiscardStmt: // it concerns the connection alone, which is the session's own
 	default:
 		s.statement(n, sweepEnv{})
 	}

@@ -19,6 +19,19 @@ var confinedSession = []string{
 	"UPDATE public.orders o SET total = 1 WHERE CURRENT OF c", "DELETE FROM public.orders WHERE CURRENT OF c RETURNING id",
 	"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES", "DISCARD TEMP",
 	"SET search_path TO pg_catalog, public",
+	"UNLISTEN *", `LISTEN "pgcordon:channel:x"`, `NOTIFY "pgcordon:channel:x", 'y'`, `UNLISTEN "pgcordon:channel:x"`,
+	"SELECT pg_catalog.pg_advisory_unlock_all()",
+	"SELECT pg_catalog.pg_advisory_lock(" + lockKey("pg_catalog.int8send(1)") + ")",
+	"SELECT pg_catalog.pg_notify(pg_catalog.textcat('pgcordon:', pg_catalog.substr(" + hashed("$3", "pg_catalog.convert_to('a', 'UTF8')") + ", 1, 54)), 'x')",
+	"SELECT pg_catalog.current_setting('TimeZone'), pg_catalog.set_config('timezone', 'UTC', false), pg_catalog.set_config('search_path', 'public', true)",
+}
+
+func hashed(tenant, rest string) string {
+	return "pg_catalog.encode(pg_catalog.sha256(pg_catalog.byteacat(pg_catalog.sha256(pg_catalog.convert_to(" + tenant + ", 'UTF8')), " + rest + ")), 'hex')"
+}
+
+func lockKey(rest string) string {
+	return "pg_catalog.textcat('x', pg_catalog.substr(" + hashed("$3", rest) + ", 1, 16))::bit(64)::bigint"
 }
 
 // escapesSession are outputs of that kind that must not pass, each with what the sweep says.
@@ -46,6 +59,15 @@ var escapesSession = []struct{ sql, why string }{
 	{`DELETE FROM public.orders WHERE CURRENT OF "<unnamed portal 1>"`, "CURRENT OF"},
 	{`DELETE FROM public.orders WHERE CURRENT OF "pgcordon:own"`, "cursor"},
 	{"SET search_path TO public, pg_catalog", "search_path"},
+	{"LISTEN x", "nobody's"}, {`NOTIFY "pgcordon:channel:y"`, "nobody's"}, {"UNLISTEN x", "nobody's"},
+	{"SELECT pg_catalog.pg_advisory_lock(1)", "lock's key"}, {"SELECT pg_catalog.pg_advisory_lock(1, 2)", "lock's key"},
+	{"SELECT pg_catalog.pg_advisory_lock(pg_catalog.textcat('x', pg_catalog.substr(" + hashed("'acme'", "pg_catalog.int8send(1)") + ", 1, 16))::bit(64)::bigint)", "lock's key"},
+	{"SELECT pg_catalog.pg_advisory_lock(pg_catalog.textcat('x', pg_catalog.substr(" + hashed("$1", "pg_catalog.int8send(1)") + ", 1, 16))::bit(64)::bigint)", "lock's key"},
+	{"SELECT pg_catalog.pg_advisory_lock(" + lockKey("pg_catalog.int8send(pg_catalog.pg_backend_pid())") + ")", "pg_backend_pid"},
+	{"SELECT pg_catalog.pg_notify('a', 'x')", "channel"}, {"SELECT pg_catalog.pg_advisory_lock(DISTINCT " + lockKey("pg_catalog.int8send(1)") + ")", "more than"},
+	{"SELECT pg_catalog.set_config('role', 'x', false)", "setting"}, {"SELECT pg_catalog.set_config($1, 'x', false)", "setting"},
+	{"SELECT pg_catalog.set_config('search_path', $1, false)", "search_path"}, {"SELECT pg_catalog.set_config('client_encoding', 'SJIS', false)", "client_encoding"},
+	{"SELECT pg_catalog.set_config('row_security', 'off', false)", "row_security"}, {"SELECT pg_catalog.current_setting('data_directory')", "setting"},
 }
 
 func TestSweepOfSessionStatements(t *testing.T) {
@@ -56,7 +78,7 @@ func TestSweepOfSessionStatements(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s\n  is no SQL: %v", sql, err)
 		}
-		in.spliced = true
+		in.spliced, in.channels = true, map[string]string{"pgcordon:channel:x": "a"}
 		return sweep(text, tree, in)
 	}
 	for _, sql := range confinedSession {

@@ -59,13 +59,18 @@ func settings(names string) map[string]bool {
 	return m
 }
 
+// changeable says whether clients may change a setting: one of the list, or one that the policy leaves to them.
+func (s *sweeper) changeable(name string) bool {
+	return changedSettings[name] || slices.Contains(s.in.bound.Policy.Settings, name)
+}
+
 // variableSet checks SET and RESET.
 func (s *sweeper) variableSet(v *pg.VariableSetStmt) {
 	switch v.Kind {
 	case pg.VariableSetKind_VAR_SET_VALUE:
 		s.setValue(v)
 	case pg.VariableSetKind_VAR_SET_DEFAULT, pg.VariableSetKind_VAR_RESET:
-		if !changedSettings[v.Name] || len(v.Args) > 0 {
+		if !s.changeable(v.Name) || len(v.Args) > 0 {
 			s.fail("RESET %s", v.Name)
 		}
 	case pg.VariableSetKind_VAR_RESET_ALL:
@@ -80,7 +85,7 @@ func (s *sweeper) variableSet(v *pg.VariableSetStmt) {
 }
 
 func (s *sweeper) setValue(v *pg.VariableSetStmt) {
-	if !changedSettings[v.Name] || len(v.Args) == 0 {
+	if !s.changeable(v.Name) || len(v.Args) == 0 {
 		s.fail("SET %s", v.Name)
 		return
 	}
@@ -118,50 +123,4 @@ func constantText(c *pg.A_Const) (string, bool) {
 		return v.Fval.GetFval(), true
 	}
 	return "", false
-}
-
-// currentSetting accepts current_setting of a constant name that may be read.
-func (s *sweeper) currentSetting(f *pg.FuncCall) bool {
-	if !slices.Equal(stringsOf(f.Funcname), []string{"pg_catalog", "current_setting"}) || len(f.Args) < 1 || len(f.Args) > 2 {
-		return false
-	}
-	name, ok := constantText(f.Args[0].GetAConst())
-	name = strings.ToLower(name)
-	if len(f.Args) == 2 && f.Args[1].GetAConst() == nil {
-		return false
-	}
-	return ok && (shownSettings[name] || changedSettings[name])
-}
-
-// setConfig checks SELECT set_config('name', 'value', bool) as the SET that it is; false when the query is another one.
-func (s *sweeper) setConfig(q *pg.SelectStmt) bool {
-	if len(q.TargetList) != 1 {
-		return false
-	}
-	f := q.TargetList[0].GetResTarget().GetVal().GetFuncCall()
-	if !slices.Equal(stringsOf(f.GetFuncname()), []string{"pg_catalog", "set_config"}) {
-		return false
-	}
-	s.onlyFields(q.ProtoReflect(), "target_list", "limit_option", "op")
-	s.onlyFields(f.ProtoReflect(), "funcname", "args", "funcformat", "location")
-	if len(f.Args) != 3 || f.Args[2].GetAConst() == nil {
-		s.fail("set_config of an unknown form")
-		return true
-	}
-	name, ok := constantText(f.Args[0].GetAConst())
-	value, ok2 := constantText(f.Args[1].GetAConst())
-	if !ok || !ok2 {
-		s.fail("set_config of something other than constants")
-		return true
-	}
-	set := &pg.VariableSetStmt{Kind: pg.VariableSetKind_VAR_SET_VALUE, Name: strings.ToLower(name)}
-	for _, part := range strings.Split(value, ",") {
-		set.Args = append(set.Args, constant(strings.Trim(part, ` "`)))
-		if set.Name != "search_path" {
-			set.Args = []*pg.Node{constant(value)}
-			break
-		}
-	}
-	s.setValue(set)
-	return true
 }
