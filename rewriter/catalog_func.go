@@ -246,3 +246,41 @@ func dottedName(s string) ([]string, bool) {
 	}
 	return SplitPath(strings.ReplaceAll(s, ".", ","))
 }
+
+// catalogSequence allows pg_get_serial_sequence of names out of the catalogs; false when the call is another one.
+func (p *pass) catalogSequence(f *pg.FuncCall, sc *scope) bool {
+	if !p.isCatalogFunction(f, "pg_get_serial_sequence") || len(f.Args) != 2 || len(columnRefs(f.Args[0])) == 0 ||
+		addedBuiltin(p.cat, "pg_get_serial_sequence", 2) {
+		return false
+	}
+	p.exprs(f.Args, sc)
+	if !p.ofCatalogs(f.Args[0], sc) || !p.ofCatalogs(f.Args[1], sc) {
+		p.denyFunction(f, "pg_get_serial_sequence", "it prints names in errors, and this one is neither constant nor of the catalogs")
+	}
+	f.Funcname = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("pg_get_serial_sequence")}
+	return true
+}
+
+// unnestMany writes unnest(a, b) in FROM, which Postgres understands by its bare name alone, as ROWS FROM (unnest(a), unnest(b)), which it means
+// (Postgres manual, "Array Functions and Operators").
+func (p *pass) unnestMany(r *pg.RangeFunction) {
+	if r.IsRowsfrom || len(r.Functions) != 1 {
+		return
+	}
+	items := r.Functions[0].GetList().GetItems()
+	if len(items) == 0 {
+		return
+	}
+	f := items[0].GetFuncCall()
+	if f == nil || len(f.Args) < 2 || len(f.Funcname) != 1 || f.Funcname[0].GetString_().GetSval() != "unnest" || f.FuncVariadic ||
+		f.AggStar || f.AggDistinct || f.AggFilter != nil || f.Over != nil || len(f.AggOrder) > 0 || len(r.Coldeflist) > 0 {
+		return
+	}
+	r.Functions, r.IsRowsfrom = nil, true
+	for _, a := range f.Args {
+		call := &pg.FuncCall{Funcname: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("unnest")}, Args: []*pg.Node{a},
+			Funcformat: pg.CoercionForm_COERCE_EXPLICIT_CALL}
+		r.Functions = append(r.Functions, &pg.Node{Node: &pg.Node_List{List: &pg.List{Items: []*pg.Node{
+			{Node: &pg.Node_FuncCall{FuncCall: call}}, {}}}}})
+	}
+}

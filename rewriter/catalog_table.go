@@ -20,10 +20,13 @@ var catalogsText string
 // systemRelation is what tenants see of one relation of pg_catalog or information_schema.
 type systemRelation struct {
 	schema, name string
-	denied       string            // why it cannot be read; empty when it can
-	columns      map[string]string // by name: columnOpen, or what stands in its place
+	denied       string              // why it cannot be read; empty when it can
+	columns      map[string]string   // by name: columnOpen, or what stands in its place
+	computed     map[string]*pg.Node // by name: the sub-select in the column's place
 	where        []systemCondition
 }
+
+const columnComputed = "computed"
 
 const columnOpen = "open"
 
@@ -89,7 +92,7 @@ var systemCatalogs = sync.OnceValue(func() *systemTable {
 
 func newSystemRelation(full string) *systemRelation {
 	schema, name, _ := strings.Cut(full, ".")
-	return &systemRelation{schema: schema, name: name, columns: map[string]string{}}
+	return &systemRelation{schema: schema, name: name, columns: map[string]string{}, computed: map[string]*pg.Node{}}
 }
 
 func (r *systemRelation) read(word, rest string) {
@@ -103,6 +106,9 @@ func (r *systemRelation) read(word, rest string) {
 			c, mask, _ := strings.Cut(m, "=")
 			r.columns[c] = mask
 		}
+	case word == "compute":
+		c, sql, _ := strings.Cut(rest, " ")
+		r.columns[c], r.computed[c] = columnComputed, parseCondition(sql)
 	case strings.HasPrefix(word, "where"):
 		needs := strings.Trim(strings.TrimPrefix(word, "where"), "()")
 		r.where = append(r.where, systemCondition{needs: needs, expr: parseCondition(rest)})

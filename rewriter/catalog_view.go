@@ -73,9 +73,13 @@ func (p *pass) systemForm(rel *catalog.Relation, st *systemRelation, only map[st
 		if only != nil && !only[c.Name] {
 			continue
 		}
+		if computed := st.computed[c.Name]; computed != nil {
+			sel.TargetList = append(sel.TargetList, resTarget(c.Name, p.systemCondition(again(computed))))
+			continue
+		}
 		sel.TargetList = append(sel.TargetList, p.systemColumn(c, st.columns[c.Name]))
 	}
-	if only == nil {
+	if only == nil && rel.Kind == catalog.Table {
 		for _, name := range []string{"tableoid", "xmin"} { // pg_dump and others ask for them by name
 			if p.inView > 0 || strings.Contains(strings.ToLower(p.req.SQL), name) {
 				sel.TargetList = append(sel.TargetList, resTarget("", qualified(systemAlias, name)))

@@ -234,6 +234,9 @@ func inRanges(x *pg.Node, list []oidRange) *pg.Node {
 		}
 		any = append(any, boolExpr(pg.BoolExprType_AND_EXPR, []*pg.Node{compare(">=", again(x), from), compare("<=", again(x), to)}))
 	}
+	if len(any) == 1 && any[0].GetBoolExpr() != nil {
+		any = append(any, no()) // an AND alone would be taken apart where it stands in another AND
+	}
 	return either(any)
 }
 

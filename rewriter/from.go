@@ -326,6 +326,7 @@ func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope) {
 
 // rangeFunction rewrites functions in FROM, which see the items before them.
 func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
+	p.unnestMany(r)
 	name := ""
 	for _, f := range r.Functions {
 		l := f.GetList()

@@ -13,7 +13,7 @@ import (
 // funcCall resolves a call to one function, or overloads of one name in one schema, and writes the schema into the tree,
 // so that the server cannot find another by its search_path.
 func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
-	if p.sequenceCall(f) {
+	if p.catalogSequence(f, sc) || p.sequenceCall(f) {
 		return
 	}
 	p.exprs(f.Args, sc)

@@ -42,7 +42,7 @@ var readable = map[string]bool{
 	"integer_datetimes": true, "is_superuser": true, "max_identifier_length": true, "server_encoding": true,
 	"server_version": true, "server_version_num": true, "session_authorization": true, "in_hot_standby": true,
 	"lc_collate": true, "lc_ctype": true, "lc_messages": true, "lc_monetary": true, "lc_numeric": true, "lc_time": true,
-	"block_size": true, "max_index_keys": true,
+	"block_size": true, "default_table_access_method": true, "max_index_keys": true,
 }
 
 // AllowedSetting says whether a client may give the setting this value, in SET or in its startup message;

@@ -59,7 +59,7 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.CaseExpr:
 		s.caseExpr(x, e)
 	case *pg.FuncCall:
-		if s.sequenceCall(x) || s.sessionCall(x, e) || s.systemCall(x, e) {
+		if s.catalogSequence(x, e) || s.sequenceCall(x) || s.sessionCall(x, e) || s.systemCall(x, e) {
 			return
 		}
 		nargs := len(x.Args)

@@ -131,6 +131,12 @@ func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog
 		return
 	}
 	mask := st.columns[t.Name]
+	if mask == columnComputed {
+		if !s.means(st.computed[t.Name], t.Val) {
+			s.fail("column %s of %s is not computed as the table says", t.Name, st.name)
+		}
+		return
+	}
 	if mask == "own" {
 		if sub := t.Val.GetSubLink(); sub == nil || !equalTrees(t.Val.ProtoReflect(), sweepOwnRole.ProtoReflect()) {
 			s.fail("column %s of %s is not the session's role", t.Name, st.name)
@@ -377,4 +383,34 @@ func (s *sweeper) seenSchema(name string) bool {
 		}
 	}
 	return false
+}
+
+// catalogSequence accepts pg_get_serial_sequence of a name that is no constant: it answers with a name, and reads no sequence.
+func (s *sweeper) catalogSequence(f *pg.FuncCall, e sweepEnv) bool {
+	if !slices.Equal(stringsOf(f.Funcname), []string{"pg_catalog", "pg_get_serial_sequence"}) || len(f.Args) != 2 || !holdsColumn(f.Args[0].ProtoReflect()) {
+		return false
+	}
+	s.fields(f.ProtoReflect(), e, "funcname")
+	return true
+}
+
+// holdsColumn says whether a column reference stands anywhere below.
+func holdsColumn(m protoreflect.Message) bool {
+	if _, ok := m.Interface().(*pg.ColumnRef); ok {
+		return true
+	}
+	found := false
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				found = found || holdsColumn(v.List().Get(i).Message())
+			}
+		default:
+			found = found || holdsColumn(v.Message())
+		}
+		return !found
+	})
+	return found
 }

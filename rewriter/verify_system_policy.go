@@ -164,6 +164,9 @@ func rangesOver(x, n *pg.Node) ([][2]uint32, bool) {
 	}
 	var out [][2]uint32
 	for _, d := range disjuncts(n) {
+		if isFalse(d) {
+			continue
+		}
 		low, high := d, d
 		ops := []string{"=", "="}
 		if b := d.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR && len(b.Args) == 2 {

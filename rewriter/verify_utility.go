@@ -46,7 +46,7 @@ var (
 		idle_in_transaction_session_timeout intervalstyle jit lock_timeout row_security search_path standard_conforming_strings
 		statement_timeout synchronize_seqscans synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only xmloption`)
 	shownSettings = settings(`integer_datetimes is_superuser max_identifier_length server_encoding server_version server_version_num
-		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys`)
+		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys default_table_access_method`)
 	// onSettings may be set to their default alone: without them the sweep and the server would read the text differently.
 	onSettings = settings(`row_security standard_conforming_strings`)
 )
