@@ -35,7 +35,7 @@
 // its schema. Operators, casts, types and the attribute notation `row.function` are resolved for the same reason.
 //
 // Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, and strict.go how
-// Postgres still sees which outer joins they make inner ones.
+// Postgres still sees which outer joins they make inner ones. Nor does the planner run them on what it has kept of those rows (estimate.go).
 //
 // # What a plan holds
 //

@@ -12,7 +12,7 @@ import (
 // tenant: if it can raise an error or have an effect that depends on the row, another tenant's row can be noticed.
 //
 // So each condition is weighed. It is left alone when all of its calls are harmless (they cannot fail, whatever the row holds) or when
-// it surely costs at least two calls. Otherwise it is guarded: `CASE WHEN <tenant predicate> THEN (condition) ELSE false END`,
+// it surely costs at least two calls and the planner does not try it on statistics (estimate.go). Otherwise it is guarded: `CASE WHEN <tenant predicate> THEN (condition) ELSE false END`,
 // which the planner does not take apart; a sub-select or common table expression gets a barrier instead.
 //
 // AND, OR and NOT are looked through, because the planner takes them apart; calls that it could fold away do not count.
@@ -49,8 +49,9 @@ func (w weight) call(harmless, counts bool) weight {
 func (p *pass) guard(cond *pg.Node, sc *scope) *pg.Node {
 	needed := sync.OnceValue(func() needs { return p.neededBy(cond, sc) })
 	guarded := p.eachUnsafe(cond, sc, func(c *pg.Node) []*pg.Node {
-		preds := p.guardPredicates(c, sc, needed())
-		if len(preds) == 0 {
+		preds, barred := p.guardPredicates(c, sc, needed())
+		hide := len(preds) == 0 && barred && p.tried(c, sc) && !omitted("condition kept from estimates")
+		if len(preds) == 0 && !hide {
 			return []*pg.Node{c}
 		}
 		var out []*pg.Node
@@ -58,6 +59,9 @@ func (p *pass) guard(cond *pg.Node, sc *scope) *pg.Node {
 			if n.it.nullable {
 				out = append(out, n.notNull())
 			}
+		}
+		if hide {
+			return append(out, opaque(c))
 		}
 		return append(out, caseWhen(p.guardTest(c, sc, preds), c))
 	})
@@ -67,9 +71,13 @@ func (p *pass) guard(cond *pg.Node, sc *scope) *pg.Node {
 // guardFull guards the ON of a FULL JOIN, which can only be planned when it is left as it is: its sides, all of them wrapped, get barriers.
 func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
 	guarded := p.eachUnsafe(cond, sc, func(c *pg.Node) []*pg.Node {
-		if len(p.guardPredicates(c, sc, nil)) > 0 {
+		preds, barred := p.guardPredicates(c, sc, nil)
+		if len(preds) > 0 {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
+		}
+		if barred && p.tried(c, sc) {
+			c = opaque(c)
 		}
 		return []*pg.Node{c}
 	})
@@ -126,10 +134,9 @@ func caseWhen(when, then *pg.Node) *pg.Node {
 	}}}
 }
 
-// guardPredicates returns the conditions under which the conjunct may run, and sets the barriers it needs. The whole condition is false or
-// NULL where an item that it needs is extended with NULLs.
-func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) []*pg.Node {
-	var preds []*pg.Node
+// guardPredicates returns the conditions under which the conjunct may run, and sets the barriers it needs; barred tells whether it needs one.
+// The whole condition is false or NULL where an item that it needs is extended with NULLs.
+func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) (preds []*pg.Node, barred bool) {
 	seen := map[*item]bool{}
 	refs := columnRefs(c)
 	if hasEffect(c) {
@@ -155,13 +162,14 @@ func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) []*pg.Node {
 				preds = append(preds, p.guardPredicate(it, it.nullable && needed.find(it) == nil))
 			case it.barrier != nil:
 				it.barrier()
+				barred = true
 			default:
 				p.deny(stateFeature, ruleEvaluationOrder, "a condition on "+it.name+" could be evaluated on rows of other tenants",
 					"Name the columns by their table.")
 			}
 		}
 	}
-	return preds
+	return preds, barred
 }
 
 // guardPredicate is the item's predicate; with nulls also true for the NULLs with which a join extends the item.
@@ -189,7 +197,7 @@ func (p *pass) unsafe(n *pg.Node, sc *scope) bool {
 		return p.unsafe(v.BooleanTest.Arg, sc)
 	}
 	w := p.weigh(n, sc)
-	return w.rows && !w.harmless && w.calls < 2
+	return w.rows && !w.harmless && (w.calls < 2 || p.tried(n, sc) && !omitted("condition kept from estimates"))
 }
 
 // weigh computes the weight of an expression. What it does not know is not harmless and counts for nothing.
@@ -425,5 +433,5 @@ func maybeBoolean(s string) bool {
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
 	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding,
-		tenant: p.isTenant(n, sc)}
+		tried: w.rows && !w.harmless && p.tried(n, sc), tenant: p.isTenant(n, sc)}
 }

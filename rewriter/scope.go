@@ -14,6 +14,8 @@ type column struct {
 	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column.
 	unharmless bool
 	calls      int
+	// tried is set when the planner could run the expression's operator on statistics (estimate.go).
+	tried bool
 	// folding is set when the column's collation may take texts for equal that differ, which LIKE and its kin refuse.
 	folding bool
 	// tenant is set when the column holds the tenant in every row, as long as no join extends its item with NULLs.

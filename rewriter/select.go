@@ -287,6 +287,7 @@ func merge(l, r []column) []column {
 		}
 		out[i].unharmless = l[i].unharmless || r[i].unharmless
 		out[i].folding = l[i].folding || r[i].folding
+		out[i].tried = l[i].tried || r[i].tried
 		out[i].tenant = l[i].tenant && r[i].tenant
 		out[i].calls = min(l[i].calls, r[i].calls)
 	}
@@ -392,7 +393,7 @@ func (p *pass) valuesColumns(rows []*pg.Node, sc *scope) []column {
 		}
 		for i := range min(len(items), len(out)) {
 			c := p.computed(fmt.Sprintf("column%d", i+1), items[i], sc)
-			c.folding = c.folding || out[i].folding
+			c.folding, c.tried = c.folding || out[i].folding, c.tried || out[i].tried
 			if n > 0 && (c.typ != out[i].typ || out[i].unharmless) {
 				c.typ, c.unharmless = 0, out[i].unharmless || c.unharmless
 			}

@@ -43,7 +43,7 @@ func (p *pass) view(rv *pg.RangeVar, t *policy.BoundTable, it *item) *pg.Node {
 	if len(cols) != len(rel.Columns) {
 		cols = relationColumns(rel)
 		for i := range cols {
-			cols[i].unharmless = true
+			cols[i].unharmless, cols[i].tried = true, true
 		}
 	}
 	barred := sel

@@ -64,6 +64,7 @@ var worlds = []struct{ name, attacker, victim string }{
 	{"shop", "acme", "globex"},
 	{"defaults", "acme", "globex"},
 	{"veiled", "acme", "globex"},
+	{"workshop", "acme", "globex"},
 	{"numbers", "16777217", "16777216"},
 	{"quotes", `a'\"$1$$é%`, `a''\"$1$$é%`},
 }
