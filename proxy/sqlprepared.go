@@ -99,6 +99,7 @@ func (s *session) beforeRun(ctx context.Context, plan *rewriter.Plan) (*failure,
 				if f := s.changed(p); f != nil {
 					return f, nil
 				}
+				s.settings.stale, s.settings.touched, s.settings.inGroup = true, true, true // what it runs may be a set_config
 			}
 		case rewriter.KindExecute:
 			prepared := inText[c.Name]

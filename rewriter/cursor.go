@@ -28,6 +28,9 @@ func (p *pass) declareCursor(s *pg.DeclareCursorStmt) Statement {
 		return Statement{}
 	}
 	p.selectStmt(q, nil, nil)
+	if p.setting != nil { // it would change when rows are fetched
+		p.deny(stateFeature, ruleSetting, p.setting.Name+" cannot be changed by the query of a cursor", "Use SET.")
+	}
 	return Statement{Kind: KindDeclare, Writes: p.writes, Name: s.Portalname}
 }
 
