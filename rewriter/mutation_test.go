@@ -57,12 +57,16 @@ func changedCases(t *testing.T, place string) int {
 	Omit(place)
 	defer Omit("")
 	changed := 0
-	for _, dir := range []string{"testdata", "testdata/hidden", "testdata/extensions"} {
-		r := New(boundIn(t, dir), Options{})
+	for _, dir := range []string{"testdata", "testdata/hidden", "testdata/extensions", "testdata/sequences"} {
+		bound := boundIn(t, dir)
+		bound.Catalog.Database = "shop"
+		r := New(bound, Options{})
 		datadriven.Walk(t, dir+"/golden", func(t *testing.T, path string) {
 			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 				if got := golden(t, r, d); strings.TrimSpace(got) != strings.TrimSpace(d.Expected) {
-					changed++
+					if changed++; place == "" {
+						t.Errorf("%s: %s", d.Pos, got)
+					}
 				}
 				return d.Expected
 			})

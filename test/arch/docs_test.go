@@ -230,3 +230,21 @@ func TestReferencesAreLookedUp(t *testing.T) {
 		t.Errorf("references: %q", got)
 	}
 }
+
+// TestNoConflictMarkers: a merge that was not finished leaves its marks in texts that nothing compiles.
+func TestNoConflictMarkers(t *testing.T) {
+	walk(t, func(file string) {
+		if ext := path.Ext(file); ext != ".md" && ext != ".txt" && ext != ".yaml" && ext != ".sql" && ext != ".case" {
+			return
+		}
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.HasPrefix(line, "<<<<<<< ") || strings.HasPrefix(line, ">>>>>>> ") {
+				t.Errorf("%s:%d: %s", file, i+1, line)
+			}
+		}
+	})
+}
