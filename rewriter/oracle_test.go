@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"pgcordon/policy"
+	"pgcordon/policy/catalog"
 	"pgcordon/test/throwaway"
 	"pgcordon/test/throwaway/throwawaytest"
 )
@@ -48,10 +50,19 @@ func connectTo(t *testing.T, server *throwaway.Postgres, file string) *pgx.Conn 
 	return conn
 }
 
-// prepareBoth prepares the golden texts below dir as written on one connection, and as rewritten on the other.
+// prepareBoth prepares the golden texts below dir as written on one connection, and on the other as rewritten for the catalog found there: the
+// snapshot that the expected texts are made from is of one major.
 func prepareBoth(t *testing.T, dir string, ownDB, shared *pgx.Conn) (ran int) {
 	ctx := context.Background()
-	r := New(boundIn(t, dir), Options{})
+	snapshot, err := catalog.Load(ctx, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pol, err := policy.LoadFile(dir + "/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(policy.Bind(pol, snapshot), Options{})
 	datadriven.Walk(t, dir+"/golden", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if len(d.CmdArgs) > 0 {

@@ -47,12 +47,12 @@ var orderConditions = []string{
 	"repeat(o.secret, (1 / o.qty)) IS NOT NULL", "o.total / o.total = 1", "substring(o.secret, 1, o.secret::int) = '7'", "lpad(o.secret, 3, 'x')::text <> (1 / o.qty)::text",
 }
 
-// conditionsFor are those of orderConditions whose functions a server of that major has.
-func conditionsFor(major int) []string {
+// conditionsFor are those of the conditions whose functions a server of that major has.
+func conditionsFor(major int, conditions []string) []string {
 	if major >= 15 {
-		return orderConditions
+		return conditions
 	}
-	return slices.DeleteFunc(slices.Clone(orderConditions), func(c string) bool { return strings.Contains(c, "regexp_like") })
+	return slices.DeleteFunc(slices.Clone(conditions), func(c string) bool { return strings.Contains(c, "regexp_like") })
 }
 
 // orderShapes put a condition into a statement.
@@ -97,7 +97,7 @@ func TestEvaluationOrder(t *testing.T) {
 	r := New(goldenBound(t), Options{})
 	refused, ran, failing := 0, 0, 0
 	for _, setting := range []string{"", "SET enable_seqscan = off", "SET enable_hashjoin = off; SET enable_mergejoin = off", "SET enable_nestloop = off; SET enable_hashjoin = off"} {
-		for _, cond := range conditionsFor(server.Major) {
+		for _, cond := range conditionsFor(server.Major, orderConditions) {
 			for _, shape := range orderShapes {
 				sql := fmt.Sprintf(shape, cond)
 				plan, err := r.Plan(Request{SQL: sql, Protocol: Simple, SearchPath: []string{"public"}})
@@ -150,7 +150,7 @@ func TestFilterOrder(t *testing.T) {
 	defer conn.Close(ctx)
 	r := New(goldenBound(t), Options{})
 	filters, early := 0, 0
-	for _, cond := range conditionsFor(server.Major) {
+	for _, cond := range conditionsFor(server.Major, orderConditions) {
 		sql := "SELECT o.id FROM orders o WHERE " + cond
 		plan, err := r.Plan(Request{SQL: sql, Protocol: Simple, SearchPath: []string{"public"}})
 		if err != nil {

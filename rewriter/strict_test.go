@@ -97,7 +97,7 @@ func TestStrict(t *testing.T) {
 	r := New(policy.Bind(pol, snapshot), Options{})
 	outcome := map[string]int{}
 	for _, shape := range strictShapes {
-		for _, cond := range append(slices.Clone(strictConditions), orderConditions...) {
+		for _, cond := range conditionsFor(server.Major, append(slices.Clone(strictConditions), orderConditions...)) {
 			for _, lock := range []string{"", " FOR UPDATE"} {
 				sql := fmt.Sprintf(shape, cond) + lock
 				plan, err := r.Plan(Request{SQL: sql, Protocol: Simple, SearchPath: []string{"public"}})
