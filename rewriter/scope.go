@@ -11,7 +11,8 @@ import (
 type column struct {
 	name string
 	typ  uint32
-	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column.
+	// unharmless and calls are the weight of a computed column's expression (see order.go); zero for a relation's column, unless it is a
+	// virtual generated one, whose expression is not known.
 	unharmless bool
 	calls      int
 	// tried is set when the planner could run the expression's operator on statistics (estimate.go).
@@ -158,7 +159,7 @@ func relationColumns(r *catalog.Relation) []column {
 	}
 	cols := make([]column, len(r.Columns))
 	for i, c := range r.Columns {
-		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding}
+		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding, unharmless: c.Generated == 'v'}
 	}
 	return cols
 }

@@ -164,10 +164,11 @@ func (s strictness) all(args []*pg.Node) needs {
 	return out
 }
 
-// column needs itself, unless it could be a row: `IS NOT NULL` says more of a row than that it is there.
+// column needs itself, unless it could be a row: `IS NOT NULL` says more of a row than that it is there. Nor does a virtual generated column,
+// which is an expression that must not run before the guard.
 func (s strictness) column(c *pg.ColumnRef) needs {
 	col, owners := s.p.resolve(c, s.sc)
-	if col == nil || col.name == "" || len(owners) != 1 || !s.p.scalar(col.typ) {
+	if col == nil || col.name == "" || len(owners) != 1 || !s.p.scalar(col.typ) || owners[0].table != nil && col.unharmless {
 		return nil
 	}
 	return needs{{owners[0], []*pg.ColumnRef{c}}}
