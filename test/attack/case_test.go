@@ -83,6 +83,8 @@ func loadCases(t testing.TB, file string) []*attempt {
 				a.CheckOK = value
 			case "protocol":
 				a.Protocol = value
+			case "server":
+				a.Server = value
 			default:
 				break header
 			}

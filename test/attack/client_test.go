@@ -20,6 +20,8 @@ type client struct {
 	*pgproto3.Frontend
 	conn *tap
 	key  *pgconn.HijackedConn
+	// atCopy ends a COPY FROM STDIN that a statement begins for which the case has no rows.
+	atCopy []pgproto3.FrontendMessage
 }
 
 // tap keeps what is read from a connection.
@@ -129,13 +131,24 @@ func (c *client) hear(n int) *reply {
 		case *pgproto3.ErrorResponse:
 			e := *m
 			r.errors = append(r.errors, &e)
+		case *pgproto3.CopyInResponse:
+			for _, end := range c.atCopy {
+				c.Send(end)
+			}
+			if err := c.Flush(); err != nil {
+				r.log = append(r.log, "ending the COPY: "+err.Error())
+			}
 		}
 	}
 	r.raw = c.conn.taken()
 	return r
 }
 
-func (c *client) simple(sql string) *reply { return c.say(1, &pgproto3.Query{String: sql}) }
+func (c *client) simple(sql string) *reply {
+	c.atCopy = []pgproto3.FrontendMessage{&pgproto3.CopyDone{}}
+	defer func() { c.atCopy = nil }()
+	return c.say(1, &pgproto3.Query{String: sql})
+}
 
 // extended runs one statement with text parameters; nil is NULL.
 func (c *client) extended(sql string, types []uint32, params []*string) *reply {
@@ -147,6 +160,8 @@ func (c *client) extended(sql string, types []uint32, params []*string) *reply {
 			bind.Parameters = append(bind.Parameters, []byte(*p))
 		}
 	}
+	c.atCopy = []pgproto3.FrontendMessage{&pgproto3.CopyDone{}, &pgproto3.Sync{}}
+	defer func() { c.atCopy = nil }()
 	return c.say(1, &pgproto3.Parse{Query: sql, ParameterOIDs: types}, &pgproto3.Describe{ObjectType: 'S'}, bind,
 		&pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
 }

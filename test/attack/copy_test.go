@@ -30,7 +30,7 @@ const signature = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // smuggled are tries to bring rows of another tenant past what reads the rows of COPY FROM STDIN, and to see other tenants' by COPY TO. Where
 // they are not refused, the rows are the attacker's own, or Postgres reads none.
-func smuggled() []exchange {
+func smuggled(major int) []exchange {
 	const named, unnamed = "COPY orders (tenant_id, secret) FROM STDIN", "COPY orders (secret) FROM STDIN"
 	globex := "globex\tPLANT\n"
 	refused := map[string]messages{
@@ -90,7 +90,8 @@ func smuggled() []exchange {
 		out = append(out, exchange{id: "copy-" + id, class: "copy", ready: 1, refused: true, send: send})
 	}
 	for id, send := range own {
-		out = append(out, exchange{id: "copy-own-" + id, class: "copy", ready: 1, refused: id == "out-prepared", send: send})
+		// From 18 on, \. is a value in CSV like any other: the line behind it is a row, with a field too many.
+		out = append(out, exchange{id: "copy-own-" + id, class: "copy", ready: 1, refused: id == "out-prepared" || id == "csv-end-mark" && major >= 18, send: send})
 	}
 	return append(out,
 		exchange{id: "copy-extended", class: "copy", ready: 1, refused: true,

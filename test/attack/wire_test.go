@@ -200,7 +200,7 @@ func copies(t *testing.T) []exchange {
 // TestMessages plays the cases of single messages, each in a session of its own.
 func TestMessages(t *testing.T) {
 	w := newWorld(t, "corpus", "acme", "globex")
-	for _, e := range slices.Concat(exchanges(), copies(t), smuggled()) {
+	for _, e := range slices.Concat(exchanges(), copies(t), smuggled(w.pg.Major)) {
 		t.Run(e.id, func(t *testing.T) {
 			s := w.at(t, "")
 			c := s.connect(t, "attacker", nil)
