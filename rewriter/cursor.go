@@ -55,7 +55,8 @@ func (p *pass) cursorName(name string) {
 // conditions; the query was the client's and is confined, so its scans of a tenant table let the tenant's rows pass and no others. A row that is
 // shared has no tenant to be confined to, so the target must be a tenant table.
 //
-// A cursor that a function has opened by itself would be another matter: the server names those so that they are recognised.
+// Functions that the policy vouches for are another matter: the query of one in SQL becomes a part of the cursor's, with scans that let other rows pass,
+// and others can open cursors by themselves. Where there are such functions, it is refused.
 func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool {
 	c := where.GetCurrentOfExpr()
 	if c == nil {
@@ -66,7 +67,35 @@ func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool
 		p.deny(stateFeature, ruleStatementKind, "WHERE CURRENT OF is supported for tables of scope tenant without soft delete, and no other beside", "")
 	case strings.HasPrefix(c.CursorName, "<unnamed portal"):
 		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF a cursor that a function has opened is refused", "Use DECLARE CURSOR.")
+	case t.Scope == policy.ScopeTenant && p.functionsScan():
+		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF is refused: the policy vouches for functions whose rows a cursor could stand on",
+			"Name the row by its primary key.")
 	}
 	p.cursorName(c.CursorName)
 	return true
+}
+
+// functionsScan tells whether a cursor could stand on a scan of a function's: of one that the session may call in SQL with rows as its result, or
+// of a cursor that any function opens, called by another or not.
+func (p *pass) functionsScan() bool {
+	calls, opens := false, false
+	for schema, s := range p.cat.Schemas {
+		if schema == "pg_catalog" || schema == "information_schema" {
+			continue
+		}
+		for _, overloads := range s.Functions {
+			for _, f := range overloads {
+				switch {
+				case f.Language == "c" || f.Language == "internal":
+					continue
+				case p.vouchedFor(f) && f.ReturnsSet && f.Language == "sql":
+					return true
+				}
+				calls = calls || p.vouchedFor(f)
+				known := f.Language == "sql" || f.Language == "plpgsql"
+				opens = opens || !known || strings.Contains(strings.ToLower(f.Source), "cursor")
+			}
+		}
+	}
+	return calls && opens
 }
