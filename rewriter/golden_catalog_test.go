@@ -22,7 +22,7 @@ func foldCatalogs(text string, whole bool) string {
 	for i := 0; i < len(text); i++ {
 		if text[i] == '(' && rawTarget.MatchString(text[i+1:]) {
 			end := closing(text, i)
-			if m := systemSource.FindStringSubmatch(text[i+1 : end]); m != nil {
+			if m := systemSource.FindStringSubmatch(flat(text[i+1 : end])); m != nil {
 				out.WriteString("[" + m[1])
 				if m[2] != "" {
 					out.WriteString(" +barrier")
@@ -35,6 +35,20 @@ func foldCatalogs(text string, whole bool) string {
 		out.WriteByte(text[i])
 	}
 	return guarded.ReplaceAllString(out.String(), "($2 of ")
+}
+
+// flat leaves out what stands in parentheses.
+func flat(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '(' {
+			out.WriteString("()")
+			i = closing(text, i)
+			continue
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
 }
 
 // closing is where the parenthesis at i is closed.

@@ -35,7 +35,7 @@
 // A finding is shrunk (Worlds.Shrink) by dropping steps, rows and clauses, and printed with its schema, rows, statement, both
 // answers and the seed, which is one number and makes the same round again.
 //
-//	go test ./test/isolation -run TestTwoWorlds -v                      # PGCORDON_ISOLATION_N statements, 20000 with fixed seeds unless set
+//	go test ./test/isolation -run TestTwoWorlds -v                      # PGCORDON_ISOLATION_N statements, 50000 with fixed seeds unless set
 //	PGCORDON_ISOLATION_N=100000 go test ./test/isolation -run TestTwoWorlds -timeout 0 -v
 //	go test -tags mutation ./test/isolation -run TestFindsWhatIsLeftOut -v # proves that it finds what is missing
 //	PGCORDON_SEED=42 go test ./test/isolation -run TestTwoWorlds -v     # again, beginning with the round of that seed

@@ -15,7 +15,7 @@ import (
 
 const (
 	// defaultStatements is how many statements run unless PGCORDON_ISOLATION_N says otherwise.
-	defaultStatements = 20_000
+	defaultStatements = 50_000
 	// maxRefused is the largest share of ordinary statements that may be refused by a rule; PGCORDON_REFUSED_MAX overrides it.
 	maxRefused = 0.01
 	// maxFindings ends a run.
