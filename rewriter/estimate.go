@@ -64,6 +64,9 @@ func (p *pass) triedColumn(c *pg.ColumnRef, sc *scope) bool {
 	name := c.Fields[len(c.Fields)-1].GetString_().GetSval()
 	_, owners := p.resolve(c, sc)
 	for _, it := range owners {
+		if it.global && it.columns == nil { // a function's rows, of which there are no statistics
+			continue
+		}
 		if col := it.column(name); col == nil || col.tried {
 			return true
 		}

@@ -76,7 +76,7 @@ func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
 		}
-		if barred && p.tried(c, sc) {
+		if barred && p.tried(c, sc) && !joins(c) {
 			c = opaque(c)
 		}
 		return []*pg.Node{c}
@@ -102,6 +102,13 @@ func (p *pass) guardHaving(cond *pg.Node, sc *scope) *pg.Node {
 
 // eachUnsafe puts what guarded returns in the place of each conjunct that needs it, and returns the conjuncts: of an AND that is itself a
 // conjunct, that AND.
+// joins tells whether a condition is an equality of two expressions over columns: Postgres joins by it, and finds no other way for a FULL JOIN.
+// Of such a clause it replaces no side by a constant.
+func joins(c *pg.Node) bool {
+	e := c.GetAExpr()
+	return e != nil && e.Kind == pg.A_Expr_Kind_AEXPR_OP && opName(e.Name) == "=" && len(columnRefs(e.Lexpr)) > 0 && len(columnRefs(e.Rexpr)) > 0
+}
+
 func (p *pass) eachUnsafe(cond *pg.Node, sc *scope, guarded func(*pg.Node) []*pg.Node) []*pg.Node {
 	if cond == nil {
 		return nil
