@@ -80,7 +80,7 @@ func (p *pass) copyHeader(d *pg.DefElem, c *Copy) {
 	}
 	on, ok := switchValue(d.Arg)
 	if !ok {
-		p.denyAt(d.Location, stateSyntax, ruleClause, `header requires a Boolean value or "match"`, "")
+		p.deny(stateSyntax, ruleClause, `header requires a Boolean value or "match"`, "")
 	}
 	if on {
 		c.Header = CopySkipHeader

@@ -63,6 +63,8 @@ func (c *client) run(ctx context.Context, step *Step) Answer {
 		err = c.extended(ctx, step, &a)
 	case CopyOut:
 		err = c.copy(ctx, step, &a)
+	case CopyIn:
+		err = c.copyIn(ctx, step, &a)
 	case NamedStatement:
 		err = c.named(ctx, step, &a)
 	}
@@ -151,25 +153,32 @@ func encode(args []Argument) (boundArgs, error) {
 		}
 		if a.Null {
 			value = nil
-		} else if a.Binary && a.Type == JSONB {
-			format, value = 1, append([]byte{1}, value...) // the format's version, then the text
 		} else if a.Binary {
-			t, ok := types.TypeForOID(a.Type.OID)
-			if !ok {
-				return b, fmt.Errorf("no codec for %s", a.Type.Name)
-			}
-			v, err := t.Codec.DecodeValue(types, a.Type.OID, pgtype.TextFormatCode, value)
-			if err != nil {
-				return b, err
-			}
+			var err error
 			format = 1
-			if value, err = types.Encode(a.Type.OID, pgtype.BinaryFormatCode, v, nil); err != nil {
+			if value, err = binaryForm(types, a.Type, value); err != nil {
 				return b, err
 			}
 		}
 		b.values, b.oids, b.formats = append(b.values, value), append(b.oids, oid), append(b.formats, format)
 	}
 	return b, nil
+}
+
+// binaryForm turns a value's text into its binary form.
+func binaryForm(types *pgtype.Map, typ Type, text []byte) ([]byte, error) {
+	if typ == JSONB {
+		return append([]byte{1}, text...), nil // the format's version, then the text
+	}
+	t, ok := types.TypeForOID(typ.OID)
+	if !ok {
+		return nil, fmt.Errorf("no codec for %s", typ.Name)
+	}
+	v, err := t.Codec.DecodeValue(types, typ.OID, pgtype.TextFormatCode, text)
+	if err != nil {
+		return nil, err
+	}
+	return types.Encode(typ.OID, pgtype.BinaryFormatCode, v, nil)
 }
 
 func printResult(r *pgconn.Result) Result {

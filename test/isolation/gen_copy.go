@@ -23,3 +23,12 @@ func (c *client) copy(ctx context.Context, step *Step, a *Answer) error {
 	}
 	return err
 }
+
+// copyIn runs a COPY FROM STDIN.
+func (c *client) copyIn(ctx context.Context, step *Step, a *Answer) error {
+	tag, err := c.conn.CopyFrom(ctx, strings.NewReader(step.Data.SQL()), step.Query.SQL())
+	if err == nil {
+		a.Results = append(a.Results, Result{Tag: tag.String()})
+	}
+	return err
+}

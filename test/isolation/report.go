@@ -63,11 +63,14 @@ func (w *Worlds) shown(f *Finding, text string) []*Table {
 }
 
 func (w *Worlds) reportStep(b *strings.Builder, f *Finding, i int, step *Step) {
-	mode := [...]string{"simple query", "extended query", "named statement", "COPY"}[step.Mode]
+	mode := [...]string{"simple query", "extended query", "named statement", "COPY", "COPY with rows"}[step.Mode]
 	if step.BinaryResult {
 		mode += ", binary results"
 	}
 	fmt.Fprintf(b, "\n-- step %d: tenant %d, %s\n%s;\n", i+1, step.Tenant, mode, step.Query.SQL())
+	if step.Data != nil {
+		fmt.Fprintf(b, "-- rows: %q\n", step.Data.SQL())
+	}
 	if step.Mode != SimpleQuery {
 		if sql, args := step.Query.Parametrized(); len(args) > 0 {
 			fmt.Fprintf(b, "-- sent as: %s\n", sql)

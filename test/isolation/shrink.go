@@ -37,6 +37,9 @@ func (f *Finding) size() int {
 	total := 0
 	for _, step := range f.Batch.Steps {
 		total += len(step.Query.SQL()) + 10
+		if step.Data != nil {
+			total += len(step.Data.SQL())
+		}
 	}
 	for _, byTenant := range f.Batch.Rows {
 		for _, rows := range byTenant {
@@ -99,7 +102,11 @@ func (s *shrinker) nodes(ctx context.Context) {
 		for progress := true; progress && s.patient(); {
 			progress = false
 			var found []any
-			s.best.Batch.Steps[i].Query.walk(func(x any) { found = append(found, x) })
+			step := s.best.Batch.Steps[i]
+			step.Query.walk(func(x any) { found = append(found, x) })
+			if step.Data != nil {
+				step.Data.walk(func(x any) { found = append(found, x) })
+			}
 			for _, x := range found {
 				progress = s.node(ctx, x) || progress
 			}
@@ -151,7 +158,7 @@ func (s *shrinker) modes(ctx context.Context) {
 	for i, step := range s.best.Batch.Steps {
 		plain := *step
 		plain.Mode, plain.BinaryResult = SimpleQuery, false
-		if plain.Mode == step.Mode {
+		if plain.Mode == step.Mode || step.Data != nil {
 			continue
 		}
 		b := *s.best.Batch

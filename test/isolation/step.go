@@ -15,6 +15,7 @@ const (
 	ExtendedQuery
 	NamedStatement // Parse and Describe under a name, then executed twice when it only reads
 	CopyOut        // a Query that is COPY TO STDOUT
+	CopyIn         // a Query that is COPY FROM STDIN, with its rows
 )
 
 // Step is one message of one tenant's.
@@ -22,6 +23,8 @@ type Step struct {
 	Tenant int
 	Mode   Mode
 	Query  *Node
+	// Data are the rows of COPY FROM STDIN, as they are sent; else nil.
+	Data *Node
 	// BinaryResult asks for results in binary, in the extended modes.
 	BinaryResult bool
 	// Draws are the tables whose sequences the statement draws from: the runner sets them alike in both worlds first.
@@ -95,6 +98,9 @@ func (g *generator) unit() []*Step {
 	}
 	if g.chance(5) {
 		return []*Step{g.copyOut()}
+	}
+	if g.chance(6) {
+		return []*Step{g.copyIn(true)}
 	}
 	return []*Step{g.statement(g.anything)}
 }
@@ -197,6 +203,8 @@ func (g *generator) transaction() []*Step {
 			say(g.word("ROLLBACK TO SAVEPOINT s1", "ROLLBACK TO s1", "RELEASE SAVEPOINT s1"))
 		case k == 4 && g.chance(30):
 			say("SELECT 1 / 0")
+		case k == 5 && g.chance(60):
+			steps = append(steps, g.copyIn(false))
 		default:
 			steps = append(steps, g.statement(g.anything))
 		}
