@@ -76,8 +76,15 @@ func (e *expectation) copyError(text []byte, fields pgwire.Fields) []byte {
 			text = pgwire.AppendField(text, 0, pgwire.FieldMessage, m)
 		}
 	}
-	if context := copyContext(fields.Get(pgwire.FieldContext), c, e.run.leads); context != "" {
+	context, constraint := copyContext(fields.Get(pgwire.FieldContext), c, e.run.leads), fields.Get(pgwire.FieldConstraint)
+	switch {
+	case context == "":
+	case constraint == "":
 		text = pgwire.AppendField(text, 0, pgwire.FieldContext, context)
+	default: // which Postgres sends behind the context
+		text = pgwire.Fields(text[pgwire.HeaderBytes:]).AppendFiltered(nil, pgwire.MsgError, strings.Replace(passed, "n", "", 1))
+		text = pgwire.AppendField(text, 0, pgwire.FieldContext, context)
+		text = pgwire.AppendField(text, 0, pgwire.FieldConstraint, constraint)
 	}
 	return text
 }

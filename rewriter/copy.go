@@ -201,6 +201,7 @@ func (p *pass) copyFrom(s *pg.CopyStmt, c *Copy) {
 
 // copyRelation finds the relation of a COPY and checks its kind, after its permission, as Postgres does.
 func (p *pass) copyRelation(s *pg.CopyStmt) *policy.BoundTable {
+	s.Relation.Location = -1 // Postgres reports none
 	rel := p.relation(s.Relation)
 	if rel == nil {
 		return nil

@@ -9,6 +9,7 @@
 //	dial                      open the TCP connection only
 //	> Parse {"Query": "..."}  queue a message: a type of pgproto3 and its fields in JSON
 //	> raw 51 00 00 00 05      queue bytes
+//	> rows "1\tone\n"         queue a CopyData message that holds this text
 //	> startup 3.0 user=x ...  queue a startup message; $user and $database stand for the login's
 //	until ReadyForQuery       send what is queued, read messages until one of this type came
 //	until DataRow 2           ... until two of this type came

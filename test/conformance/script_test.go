@@ -89,6 +89,11 @@ func parseStep(line string) (step, error) {
 		switch kind {
 		case "raw":
 			s.message, err = hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
+		case "rows":
+			var text string
+			if text, err = strconv.Unquote(rest); err == nil {
+				s.message, err = (&pgproto3.CopyData{Data: []byte(text)}).Encode(nil)
+			}
 		case "startup":
 			s.startup = strings.Fields(rest)
 		default:
