@@ -23,6 +23,8 @@
 //   - Default rows (scope mixed) are in every world, and row security keeps them from being written in the tenants' own. Rows that are
 //     marked as deleted are in the shared world alone; those that a DELETE marks are gone from the own one. So keys hold among live rows,
 //     no foreign key refers to such a table, and RETURNING of a DELETE does not ask for the mark. Rows marked from the start must not change.
+//   - The rows of a COPY FROM STDIN have at most one mistake, so that the two worlds find the same one, and go into no table with default rows,
+//     for Postgres copies into none with row security. One that is wrong in the tenant's field may be refused where the own world takes it.
 //   - Partitions and tables that inherit are named directly as well; one child is denied by its own name, and read through its parents.
 //   - A statement that the proxy refuses by a rule is undone in the own world. Refusals of ordinary statements are counted by
 //     rule, and must stay below a share.
