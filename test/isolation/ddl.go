@@ -122,7 +122,11 @@ func (s *Schema) columnDDL(c *Column, own int) string {
 	case c.Default != "":
 		d += " DEFAULT " + c.Default
 	case c.Generated != "":
-		d += fmt.Sprintf(" GENERATED ALWAYS AS (%s) STORED", c.Generated)
+		kept := "STORED"
+		if s.Major >= 18 {
+			kept = "VIRTUAL"
+		}
+		d += fmt.Sprintf(" GENERATED ALWAYS AS (%s) %s", c.Generated, kept)
 	}
 	if c.NotNull {
 		d += " NOT NULL"

@@ -81,6 +81,7 @@ func TestStatementsHaveOneAnswer(t *testing.T) {
 		seed := first + round
 		r := random(seed, 0)
 		s := NewSchema(r)
+		s.Major = pg.Major
 		w, err := NewWorlds(ctx, pg, s, Shared{Twin: r.IntN(Tenants), PlanSettings: somePlanSettings(r)})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)

@@ -101,6 +101,7 @@ func (h *hunt) round(seed uint64) {
 	ctx := context.Background()
 	r := random(seed, 0)
 	s := NewSchema(r)
+	s.Major = h.pg.Major
 	w, err := h.worlds(ctx, s, somePlanSettings(r))
 	if err != nil {
 		h.findings.Add(1)
