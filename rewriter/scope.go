@@ -159,7 +159,7 @@ func relationColumns(r *catalog.Relation) []column {
 	}
 	cols := make([]column, len(r.Columns))
 	for i, c := range r.Columns {
-		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding, unharmless: c.Generated == 'v'}
+		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding, unharmless: c.Generated == 'v', tried: c.Generated == 'v'}
 	}
 	return cols
 }

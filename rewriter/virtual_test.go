@@ -17,7 +17,7 @@ import (
 // virtualConditions fail on globex's rows when the columns are virtual: one call, or none, is all that the client writes.
 var virtualConditions = []string{
 	"o.rate = 100", "o.rate <> 0", "o.rate IS NOT NULL", "NOT (o.rate IS NULL)", "o.rate IN (100, 50)", "o.rate BETWEEN 1 AND 100", "o.positive",
-	"NOT (NOT o.positive)", "o.positive IS TRUE", "o.positive AND o.rate > 0", "coalesce(o.rate, 1) > 0", "c.id = o.rate OR o.positive",
+	"NOT (NOT o.positive)", "o.positive IS TRUE", "o.positive AND o.rate > 0", "coalesce(o.rate, 1) > 0", "o.positive = true", "c.id = o.rate OR o.positive",
 }
 
 var virtualShapes = []string{
