@@ -41,7 +41,9 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_BooleanTest:
 		p.expr(v.BooleanTest.Arg, sc)
 	case *pg.Node_FuncCall:
-		p.funcCall(v.FuncCall, sc)
+		if !p.typeofCall(n, sc) {
+			p.funcCall(v.FuncCall, sc)
+		}
 	case *pg.Node_SubLink:
 		p.subLink(v.SubLink, sc)
 	case *pg.Node_CaseExpr:

@@ -334,6 +334,10 @@ func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
 			p.deny(stateFeature, ruleClause, "a function in FROM is not understood", "")
 			return
 		}
+		if p.isTypeof(l.Items[0].GetFuncCall()) {
+			p.deny(stateFeature, ruleClause, "pg_typeof in FROM is not supported", "Call it in the list of SELECT.")
+			return
+		}
 		p.expr(l.Items[0], sc)
 		if len(l.Items) == 2 {
 			p.columnDefs(l.Items[1].GetList().GetItems(), sc)

@@ -12,7 +12,7 @@ func TestBuiltinDecision(t *testing.T) {
 		{"string_agg", 2}, {"array_agg", 1}, {"count", 0}, {"count", 1}, {"sum", 1}, {"row_number", 0}, {"lag", 1}, {"lag", 3},
 		{"md5", 1}, {"sha256", 1}, {"encode", 2}, {"decode", 2}, {"regexp_replace", 3}, {"regexp_matches", 2}, {"to_tsvector", 1},
 		{"to_tsvector", 2}, {"ts_rank", 2}, {"version", 0}, {"age", 1}, {"age", 2}, {"concat", 3}, {"format", 1}, {"format", 3},
-		{"percentile_cont", 2}, {"rank", 0}, {"rank", 2}, {"extract", 2}, {"timezone", 2}, {"int4eq", 2}, {"pg_typeof", 1},
+		{"percentile_cont", 2}, {"rank", 0}, {"rank", 2}, {"extract", 2}, {"timezone", 2}, {"int4eq", 2},
 		{"ts_rewrite", 3}, {"lower", 1}, {"make_interval", 0}, {"make_interval", 7}, {"current_schemas", 1}, {"length", 1}, {"length", 2},
 	}
 	for _, c := range allowed {

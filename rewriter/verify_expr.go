@@ -71,7 +71,7 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.SubLink:
 		s.subLink(x, e)
 	case *pg.TypeCast:
-		if s.regCast(x, e) {
+		if s.regCast(x, e) || s.typeofCast(x, e) {
 			return
 		}
 		if !isTextSearchConfig(x) {
