@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
@@ -120,8 +121,8 @@ func sameDescription(t *testing.T, d *datadriven.TestData, own, sent *pgconn.Sta
 		if a.DataTypeOID > 16384 && b.DataTypeOID == 2249 {
 			a.DataTypeOID = b.DataTypeOID // a row without its hidden column is a record
 		}
-		if a.DataTypeOID == 2206 && b.DataTypeOID == 25 {
-			a.DataTypeOID = b.DataTypeOID // pg_typeof, whose result is text
+		if b.DataTypeOID == 25 && slices.Contains([]uint32{24, 2202, 2205, 2206, 4089, 4096}, a.DataTypeOID) {
+			a.DataTypeOID = b.DataTypeOID // what prints as the name of an object is text (reg.go, typeof.go)
 		}
 		if a.Name != b.Name || a.DataTypeOID != b.DataTypeOID || a.TypeModifier != b.TypeModifier {
 			t.Errorf("%s: column %d is %s %d, as rewritten %s %d", d.Pos, i, a.Name, a.DataTypeOID, b.Name, b.DataTypeOID)

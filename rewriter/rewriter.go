@@ -170,6 +170,11 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 
 // print turns the tree into the text that goes upstream, and has the sweep prove that text.
 func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
+	for _, raw := range tree.Stmts {
+		if _, written := p.written[raw]; p.names && !written {
+			namesToText(raw.Stmt, false)
+		}
+	}
 	out, err := printTree(tree, plan.Tenants, p.written, p.channels)
 	if err != nil {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}

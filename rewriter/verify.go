@@ -54,6 +54,9 @@ func sweep(sql string, want *pg.ParseResult, in sweepInput) error {
 	s := sweeper{in: in, catalog: indexCatalog(in.bound)}
 	for _, raw := range got.Stmts {
 		s.top(raw.Stmt)
+		if s.names && s.err == nil {
+			s.regValues(raw.Stmt.ProtoReflect(), nil)
+		}
 	}
 	return s.err
 }
@@ -144,7 +147,9 @@ type sweeper struct {
 	shared int
 	// ownParams is set inside PREPARE, where every parameter that is not the tenant's is the prepared statement's own.
 	ownParams bool
-	err       error
+	// names is set once a cast to a type like regclass has been seen.
+	names bool
+	err   error
 }
 
 func (s *sweeper) fail(format string, args ...any) {

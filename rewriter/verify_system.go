@@ -339,6 +339,7 @@ func (s *sweeper) regCast(c *pg.TypeCast, e sweepEnv) bool {
 	if !isRegType(c.TypeName) {
 		return false
 	}
+	s.names = true
 	name := stringsOf(c.TypeName.Names)[1]
 	of := systemCatalogs().casts[name]
 	text, constant := c.Arg.GetAConst().GetVal().(*pg.A_Const_Sval)
