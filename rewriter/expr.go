@@ -41,9 +41,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_BooleanTest:
 		p.expr(v.BooleanTest.Arg, sc)
 	case *pg.Node_FuncCall:
-		if !p.typeofCall(n, sc) {
-			p.funcCall(v.FuncCall, sc)
-		}
+		p.call(n, v.FuncCall, sc)
 	case *pg.Node_SubLink:
 		p.subLink(v.SubLink, sc)
 	case *pg.Node_CaseExpr:

@@ -8,6 +8,13 @@ import (
 // table gives both one type, the number of any type prints as its name. Those of other sessions' temporary tables are among them. So its result is text
 // at once.
 
+// call handles a call of any function.
+func (p *pass) call(n *pg.Node, f *pg.FuncCall, sc *scope) {
+	if !p.typeofCall(n, sc) {
+		p.funcCall(f, sc)
+	}
+}
+
 // typeofCall rewrites a call of pg_typeof; false when n is none.
 func (p *pass) typeofCall(n *pg.Node, sc *scope) bool {
 	f := n.GetFuncCall()
