@@ -84,7 +84,7 @@ const (
 func denied(d *rewriter.Denial) *failure {
 	f := &failure{state: d.SQLState, message: d.Message, hint: d.Hint, position: d.Position, early: d.SQLState == stateSyntaxError}
 	switch d.SQLState {
-	case stateSyntaxError, "42P01", "42P02", "42704", "42883": // Postgres would say the same of what does not exist
+	case stateSyntaxError, "42P01", "42P02", "42703", "42704", "42712", "42883": // Postgres would say the same
 	default:
 		f.detail = `Refused by rule "` + d.Rule + `".`
 	}
@@ -174,7 +174,4 @@ func (e *expectation) clientPosition(position string, tenant policy.TenantID) in
 // passed are the fields of an upstream's error or notice that reach the client. The position is translated (clientPosition),
 // and the context of COPY FROM STDIN, which quotes the client's own rows, passes (copyError).
 // The others quote rows (DETAIL), the rewritten text (internal query, context) or the upstream's inside (schema, table, column, type, file).
-const (
-	passed               = "SVCMHn"
-	passedBesidesMessage = "SVCHn"
-)
+const passed = "SVCMHn"

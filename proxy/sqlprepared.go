@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"pgcordon/proxy/pgwire"
 	"pgcordon/rewriter"
@@ -205,7 +206,7 @@ func (s *session) completed(run *execution) {
 	}
 }
 
-// clientMessage gives the message of an error the names that the client has given.
+// clientMessage gives the message of an error the names that the client has given, and takes hints away that name what is hidden.
 func (e *expectation) clientMessage(response []byte) []byte {
 	if e == nil || e.mode != forward {
 		return response
@@ -223,13 +224,21 @@ func (e *expectation) clientMessage(response []byte) []byte {
 		return response
 	}
 	fields := pgwire.Fields(response[pgwire.HeaderBytes:])
-	message := fields.Get(pgwire.FieldMessage)
-	changed := plan.ClientMessage(message)
-	if changed == message {
+	position, _ := strconv.Atoi(fields.Get(pgwire.FieldPosition)) // absent is 0
+	message, hint := fields.Get(pgwire.FieldMessage), fields.Get(pgwire.FieldHint)
+	ownMessage, ownHint := plan.ClientMessage(message, position), plan.ClientHint(hint)
+	if ownMessage == message && ownHint == hint {
 		return response
 	}
-	others := fields.AppendFiltered(nil, response[0], passedBesidesMessage)
-	return pgwire.AppendField(others, 0, pgwire.FieldMessage, changed)
+	return fields.AppendReplaced(nil, response[0], func(code byte, value string) string {
+		switch code {
+		case pgwire.FieldMessage:
+			return ownMessage
+		case pgwire.FieldHint:
+			return ownHint
+		}
+		return value
+	})
 }
 
 func duplicateStatement(name string) *failure {

@@ -125,6 +125,9 @@ const entryOverhead = 512
 func planSize(p *Plan) int {
 	n := len(p.SQL) + entryOverhead
 	n += 64*(len(p.Statements)+len(p.Tenants)+len(p.splices)) + 8*len(p.origins) + 96*(len(p.Constants)+len(p.Params)) + 128*len(p.Relations)
+	for i := range p.names {
+		n += 40 + len(p.names[i].sent) + len(p.names[i].written)
+	}
 	for i := range p.Constants {
 		n += len(p.Constants[i].Text)
 	}

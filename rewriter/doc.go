@@ -34,6 +34,9 @@
 // A function is called only if the table of built-in functions allows it, or the policy vouches for it; the call is written with
 // its schema. Operators, casts, types and the attribute notation `row.function` are resolved for the same reason.
 //
+// A function or operator that does not exist is sent under a name that nothing can have, so that Postgres says so with the types of its arguments. A plan
+// keeps every name that was sent otherwise than it was written, and its errors speak of the client's (written.go).
+//
 // Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, and strict.go how
 // Postgres still sees which outer joins they make inner ones. Nor does the planner run them on what it has kept of those rows (estimate.go).
 //

@@ -24,6 +24,16 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	if f.AggWithinGroup {
 		nargs += len(f.AggOrder)
 	}
+	written := f.Funcname
+	if p.noSuchFunction(f, nargs) {
+		if f.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX { // a word of a later version's grammar, as SYSTEM_USER
+			name := f.Funcname[len(f.Funcname)-1].GetString_().GetSval()
+			p.denyAt(f.Location, stateUndefinedColumn, ruleFunctionUnknown, `column "`+name+`" does not exist`, "")
+			return
+		}
+		p.sendAbsent(&f.Funcname, absentFunction, f.Location)
+		return
+	}
 	schema, name, ok := p.funcName(f, nargs)
 	if !ok || schema == "" {
 		return
@@ -49,7 +59,28 @@ func (p *pass) funcCall(f *pg.FuncCall, sc *scope) {
 	}
 	if !omitted("schema of a function") {
 		f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
+		p.sends(f.Location, f.Funcname, written)
 	}
+}
+
+// noSuchFunction tells whether a call cannot mean any function: there is none of its name, or all are built-in and allowed and none takes that many
+// arguments.
+func (p *pass) noSuchFunction(f *pg.FuncCall, nargs int) bool {
+	parts := namesOf(f.Funcname)
+	name := parts[len(parts)-1]
+	switch {
+	case len(parts) > 2 || len(parts) == 2 && parts[0] == "pg_catalog" && name == "extract" && f.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX:
+		return false
+	case len(parts) == 2 && parts[0] != "pg_catalog":
+		s := p.cat.Schemas[parts[0]]
+		return s == nil || s.Functions[name] == nil
+	case len(parts) == 1 && p.userFunctions(name) != nil:
+		return false
+	case !builtinExists(p.cat, name):
+		return true
+	}
+	return !slices.ContainsFunc(p.cat.Schemas["pg_catalog"].Functions[name], func(f *catalog.Function) bool { return takes(f, nargs) }) &&
+		!slices.ContainsFunc(builtins().functions[name], func(o builtinOverload) bool { return !o.allowed || o.takes(nargs) })
 }
 
 // funcName finds the schema that a call's name stands for; none for a call that is allowed in every schema, and stays as it is.
@@ -66,10 +97,6 @@ func (p *pass) funcName(f *pg.FuncCall, nargs int) (schema, name string, ok bool
 		if schema == "pg_catalog" && name == "extract" && f.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX {
 			return schema, name, true // printed as EXTRACT, which Postgres 13 reads as date_part
 		}
-		if s := p.cat.Schemas[schema]; s == nil || s.Functions[name] == nil {
-			p.unknownFunction(f, schema+"."+name)
-			return "", "", false
-		}
 		return schema, name, true
 	default:
 		p.denyAt(f.Location, stateFeature, ruleFunctionDenied, "cross-database references are not implemented", "")
@@ -78,9 +105,6 @@ func (p *pass) funcName(f *pg.FuncCall, nargs int) (schema, name string, ok bool
 	user := p.userFunctions(name)
 	builtin := builtinExists(p.cat, name)
 	switch {
-	case user == nil && !builtin:
-		p.unknownFunction(f, name)
-		return "", "", false
 	case user == nil:
 		return "pg_catalog", name, true
 	}
@@ -198,10 +222,6 @@ func (p *pass) denyFunction(f *pg.FuncCall, name, reason string) {
 	p.denyAt(f.Location, statePrivilege, ruleFunctionDenied, "permission denied for function "+name, hint)
 }
 
-func (p *pass) unknownFunction(f *pg.FuncCall, name string) {
-	p.denyAt(f.Location, stateUndefinedFunction, ruleFunctionUnknown, "function "+name+" does not exist", "")
-}
-
 // operator allows an operator that exists in pg_catalog. One that a schema of the search_path overloads is written with its schema, so that the
 // server cannot take the other.
 func (p *pass) operator(name *[]*pg.Node, prefix bool, loc int32) {
@@ -226,7 +246,11 @@ func (p *pass) operator(name *[]*pg.Node, prefix bool, loc int32) {
 			p.denyAt(loc, statePrivilege, ruleOperatorDenied, "permission denied for operator "+op, "Only operators of pg_catalog are allowed.")
 			return
 		}
-		p.denyAt(loc, stateUndefinedFunction, ruleOperatorDenied, "operator does not exist: "+op, "")
+		if op == "" {
+			p.denyAt(loc, stateSyntax, ruleOperatorDenied, "improper qualified name (too many dotted names)", "")
+			return
+		}
+		p.sendAbsent(name, absentOperator, loc)
 		return
 	}
 	if !operatorAllowed(op, prefix) {
@@ -235,6 +259,7 @@ func (p *pass) operator(name *[]*pg.Node, prefix bool, loc int32) {
 	}
 	if schema == "" && p.userOperator(op) {
 		*name = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(op)}
+		p.sends(loc, *name, parts)
 	}
 }
 
@@ -284,7 +309,9 @@ func (p *pass) typeName(t *pg.TypeName, sc *scope) {
 		p.denyAt(t.Location, statePrivilege, ruleTypeDenied, "permission denied for type "+name, reason)
 		return
 	}
+	written := t.Names
 	t.Names = []*pg.Node{pg.MakeStrNode(typ.Schema), pg.MakeStrNode(typ.Name)}
+	p.sends(t.Location, t.Names, written)
 }
 
 // open tells whether the policy lets tenants read a relation.

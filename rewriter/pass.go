@@ -69,6 +69,7 @@ type pass struct {
 	constants []TenantConstant
 	arguments []TenantArgument
 	notes     []RelationNote
+	names     []writtenName
 	denial    *Denial
 }
 

@@ -61,6 +61,10 @@ type Plan struct {
 	splices []splice
 	// origins tell where in the client's text stands what stands in SQL: byte offsets in SQL, positions in the client's text.
 	origins []origin
+	// names are those that stand in SQL otherwise than the client wrote them.
+	names []writtenName
+	// hidden are the hidden columns of all tables: no hint may name them.
+	hidden []string
 	// ParamTypes are the types to declare in Parse for the client's parameters, from $1 on: what the client declared, and for a parameter that
 	// stands only where the tenant's id must stand, and so not in SQL, the column's. 0, or a missing one at the end, leaves it open.
 	ParamTypes []uint32

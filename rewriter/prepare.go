@@ -50,14 +50,6 @@ func clientNames(message string, statements []Statement) string {
 	return message
 }
 
-// ClientMessage is an error or notice of the server's about this plan, with the names that the client has given.
-func (p *Plan) ClientMessage(message string) string {
-	if !strings.Contains(message, preparedPrefix[:len(preparedPrefix)-1]) {
-		return message
-	}
-	return clientNames(message, p.Statements)
-}
-
 // Deallocate is the text that closes a statement of a Parse message, in place of the plan's, which closes one of PREPARE.
 func Deallocate(name string) string {
 	return `DEALLOCATE "` + strings.ReplaceAll(name, `"`, `""`) + `"`

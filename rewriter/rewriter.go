@@ -57,6 +57,8 @@ type Rewriter struct {
 	tainted map[uint32]bool
 	// hides is set when the policy hides tenant columns (hide.go).
 	hides bool
+	// hidden are the names of those columns.
+	hidden []string
 }
 
 // New returns a rewriter for one bound policy. A new policy or snapshot needs a new rewriter.
@@ -72,7 +74,7 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 	}
 	builtins() // read now, not in the first statement's time
 	indexCatalog(bound)
-	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound),
+	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound), hidden: hiddenNames(bound),
 		hides: slices.ContainsFunc(bound.Policy.Tables, func(t policy.TableRule) bool { return t.HideColumn })}
 }
 
@@ -114,7 +116,7 @@ func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
 	}
 	tree, err := pg.Parse(req.SQL)
 	if err != nil {
-		return nil, syntaxDenial(err, req.SQL, r.bound.Catalog.ServerVersion)
+		return nil, syntaxDenial(err, r.bound.Catalog.ServerVersion)
 	}
 	p := &pass{bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
 		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, levels: map[*pg.SelectStmt]*scope{},
@@ -180,6 +182,8 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
 	}
 	plan.SQL, plan.splices, plan.origins = out.text, out.splices, clientOrigins(out.origins, p.req.SQL)
+	plan.hidden = r.hidden
+	plan.names = clientPlaces(p.names, p.req.SQL)
 	if !mutating {
 		tenants := map[int32]policy.ColumnType{}
 		for _, t := range plan.Tenants {
@@ -208,17 +212,16 @@ func (r *Rewriter) sweepDenial(err error) *Denial {
 }
 
 // syntaxDenial is Postgres's own answer to a text that does not parse.
-func syntaxDenial(err error, sql string, server int) *Denial {
+func syntaxDenial(err error, server int) *Denial {
 	var pe *parser.Error
 	if !errors.As(err, &pe) {
 		return &Denial{SQLState: stateSyntax, Rule: ruleSyntax, Message: "the statement cannot be parsed"}
 	}
-	p := pass{req: Request{SQL: sql}}
 	state := stateSyntax
 	if strings.HasPrefix(pe.Message, "there is no parameter") {
 		state = stateUndefinedParam
 	}
-	return &Denial{SQLState: state, Rule: ruleSyntax, Message: pe.Message, Position: p.position(int32(pe.Cursorpos) - 1),
+	return &Denial{SQLState: state, Rule: ruleSyntax, Message: pe.Message, Position: pe.Cursorpos,
 		Hint: hintFor(server)}
 }
 

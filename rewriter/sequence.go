@@ -48,7 +48,9 @@ func (p *pass) sequenceCall(f *pg.FuncCall) bool {
 	case "pg_get_serial_sequence":
 		p.serialSequence(f, false)
 	}
+	written := f.Funcname
 	f.Funcname = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}
+	p.sends(f.Location, f.Funcname, written)
 	return true
 }
 

@@ -122,16 +122,50 @@ func byteOffset(text string, position int) int {
 // clientOrigins turns the byte offsets of the client's text into positions as Postgres counts them.
 func clientOrigins(origins []origin, sql string) []origin {
 	out := make([]origin, 0, len(origins))
-	ascii := utf8.RuneCountInString(sql) == len(sql)
+	at := newPositions(sql)
 	for _, o := range origins {
-		if int(o.in) > len(sql) {
-			continue
+		if int(o.in) <= len(sql) {
+			out = append(out, origin{o.out, int32(at.of(int(o.in)))})
 		}
-		in := int(o.in)
-		if !ascii {
-			in = utf8.RuneCountInString(sql[:o.in])
-		}
-		out = append(out, origin{o.out, int32(in + 1)})
 	}
 	return out
+}
+
+// positions turns byte offsets of a text into 1-based counts of characters, without counting from the start each time.
+type positions struct {
+	text   string
+	before []int // characters before each multiple of stride; nil when every character is a byte
+}
+
+const stride = 256
+
+func newPositions(text string) positions {
+	p := positions{text: text}
+	if utf8.RuneCountInString(text) == len(text) {
+		return p
+	}
+	count := 0
+	for at := 0; at <= len(text); at += stride {
+		p.before = append(p.before, count)
+		count += startsIn(text[at:min(at+stride, len(text))])
+	}
+	return p
+}
+
+func (p positions) of(at int) int {
+	if p.before == nil {
+		return at + 1
+	}
+	return p.before[at/stride] + startsIn(p.text[at-at%stride:at]) + 1
+}
+
+// startsIn counts the characters that start in a piece of valid UTF-8.
+func startsIn(piece string) int {
+	n := 0
+	for i := range len(piece) {
+		if utf8.RuneStart(piece[i]) {
+			n++
+		}
+	}
+	return n
 }

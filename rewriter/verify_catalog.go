@@ -65,6 +65,9 @@ func (s *sweeper) function(names []string, nargs int) {
 		s.fail("function %q is not qualified by its schema alone", names)
 		return
 	}
+	if s.absent(names) {
+		return
+	}
 	if names[0] == "pg_catalog" {
 		if ok, reason := builtinDecision(names[1], nargs); !ok {
 			s.fail("function %q: %s", names, reason)
@@ -123,9 +126,28 @@ const internalReason = "takes or returns an internal type"
 // systemColumns are those of every table (Postgres manual, "System Columns").
 var systemColumns = map[string]bool{"ctid": true, "xmin": true, "xmax": true, "cmin": true, "cmax": true, "tableoid": true}
 
+// absent says whether a function or operator of this name surely does not exist, so that it makes the statement fail.
+func (s *sweeper) absent(names []string) bool {
+	if len(names) != 2 {
+		return false
+	}
+	cat := s.in.bound.Catalog
+	system := cat.Schemas["pg_catalog"]
+	switch names[0] {
+	case "pg_catalog":
+		return names[1] == absentFunction && len(system.Functions[absentFunction]) == 0 ||
+			names[1] == absentOperator && len(system.Operators[absentOperator]) == 0
+	case absentSchema:
+		return cat.Schemas[absentSchema] == nil && (names[1] == absentFunction || names[1] == absentOperator)
+	}
+	return false
+}
+
 // operator checks the name of an operator: built in, and no other of that name that search_path could find first.
 func (s *sweeper) operator(names []string, prefix bool) {
 	switch {
+	case s.absent(names):
+		return
 	case len(names) == 2 && names[0] == "pg_catalog":
 	case len(names) == 1:
 		if s.shadowed(names[0]) {

@@ -49,12 +49,33 @@ func (b Fields) Get(code byte) string {
 
 // AppendFiltered appends a message of type typ with those fields whose codes are in keep.
 func (b Fields) AppendFiltered(dst []byte, typ byte, keep string) []byte {
+	return b.appendFields(dst, typ, func(code byte, value []byte) []byte {
+		if bytes.IndexByte([]byte(keep), code) < 0 {
+			return nil
+		}
+		return validPrefix(value)
+	})
+}
+
+// AppendReplaced appends a message of type typ with the fields that replace returns, which gets each field's code and value; it leaves out
+// those that are empty.
+func (b Fields) AppendReplaced(dst []byte, typ byte, replace func(code byte, value string) string) []byte {
+	return b.appendFields(dst, typ, func(code byte, value []byte) []byte {
+		if replaced := replace(code, string(value)); replaced != "" {
+			return []byte(replaced)
+		}
+		return nil
+	})
+}
+
+// appendFields appends a message of the values that are not nil.
+func (b Fields) appendFields(dst []byte, typ byte, value func(code byte, value []byte) []byte) []byte {
 	start := len(dst)
 	dst = append(dst, typ, 0, 0, 0, 0)
-	b.each(func(code byte, value []byte) bool {
-		if bytes.IndexByte([]byte(keep), code) >= 0 {
+	b.each(func(code byte, v []byte) bool {
+		if v = value(code, v); v != nil {
 			dst = append(dst, code)
-			dst = append(dst, validPrefix(value)...)
+			dst = append(dst, v...)
 			dst = append(dst, 0)
 		}
 		return true

@@ -29,7 +29,7 @@
 //   - A statement that the proxy refuses by a rule is undone in the own world. Refusals of ordinary statements are counted by
 //     rule, and must stay below a share.
 //   - In errors of classes 22 and 23 the text of the message is not compared: which of several bad values it quotes is
-//     the plan's choice, and the proxy may drop it. A `pg_catalog.` before a name in a message does not count.
+//     the plan's choice, and the proxy may drop it. TestErrorTexts runs statements made for their errors.
 //
 // What is accepted, and so not generated or not compared: rows of another tenant under the same surrogate key make an INSERT
 // fail (probes look whether more than that shows); and the columns of a view's rows come from the tables below it.

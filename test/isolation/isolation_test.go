@@ -67,8 +67,9 @@ type hunt struct {
 	most       int32         // findings after which it ends
 	next       atomic.Uint64 // the next round's seed
 	findings   atomic.Int32
-	counts     func(*Finding) bool // whether a finding counts; nil: it does
-	found      func(report string) // what to do with a finding; nil: the test fails
+	counts     func(*Finding) bool                   // whether a finding counts; nil: it does
+	found      func(report string)                   // what to do with a finding; nil: the test fails
+	batch      func(*rand.Rand, *Schema, int) *Batch // makes the statements; nil: NewBatch
 	workers    int
 	mu         sync.Mutex
 }
@@ -113,11 +114,15 @@ func (h *hunt) round(seed uint64) {
 			h.t.Errorf("PGCORDON_SEED=%d: ending the round: %v", seed, err)
 		}
 	}()
+	make := NewBatch
+	if h.batch != nil {
+		make = h.batch
+	}
 	for batch := range batchesPerRound {
 		if h.over() {
 			return
 		}
-		f, err := w.Run(ctx, NewBatch(random(seed, 1+batch), s, batchSize), h.stats)
+		f, err := w.Run(ctx, make(random(seed, 1+batch), s, batchSize), h.stats)
 		switch {
 		case err != nil:
 			h.findings.Add(1)

@@ -39,7 +39,11 @@ type Step struct {
 	// Views marks statements that may read views. The proxy puts a view's query in its place, so a result's columns come from
 	// the tables below it.
 	Views bool
-	Kind  string
+	// Mistaken marks statements that are made for their error: rows, which can be those of an EXPLAIN, are not compared.
+	Mistaken bool
+	// NoHints marks statements to which the proxy may give fewer hints: those that guess at a name could tell one that is hidden.
+	NoHints bool
+	Kind    string
 }
 
 // Batch is what is run on freshly loaded rows.
