@@ -65,6 +65,8 @@ type Plan struct {
 	names []writtenName
 	// hidden are the hidden columns of all tables: no hint may name them.
 	hidden []string
+	// through is set when a view is written through: the table below it has columns that the client does not know, which no hint may name.
+	through bool
 	// ParamTypes are the types to declare in Parse for the client's parameters, from $1 on: what the client declared, and for a parameter that
 	// stands only where the tenant's id must stand, and so not in SQL, the column's. 0, or a missing one at the end, leaves it open.
 	ParamTypes []uint32

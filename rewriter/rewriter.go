@@ -182,7 +182,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
 	}
 	plan.SQL, plan.splices, plan.origins = out.text, out.splices, clientOrigins(out.origins, p.req.SQL)
-	plan.hidden = r.hidden
+	plan.hidden, plan.through = r.hidden, p.throughs > 0
 	plan.names = clientPlaces(p.names, p.req.SQL)
 	if !mutating {
 		tenants := map[int32]policy.ColumnType{}

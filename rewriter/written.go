@@ -92,8 +92,11 @@ func (p *Plan) ClientMessage(message string, position int) string {
 	return clientNames(message, p.Statements)
 }
 
-// ClientHint is a hint of the server's; empty for one that names a hidden column, as that which the client may have meant.
+// ClientHint is a hint of the server's; empty for one that names a hidden column, or one of the table below a view, as that which the client may have meant.
 func (p *Plan) ClientHint(hint string) string {
+	if p.through && strings.Contains(hint, "column \"") {
+		return ""
+	}
 	for _, name := range p.hidden {
 		if strings.Contains(hint, "."+name+`"`) || strings.Contains(hint, `"`+name+`"`) {
 			return ""

@@ -61,7 +61,7 @@ func compare(step *Step, proxied, own Answer) (Verdict, string) {
 		return Different, fmt.Sprintf("message: proxy %s, own world %s", describe(proxied.Err), describe(own.Err))
 	case proxied.Err != nil && (proxied.Err.Position != 0 || analysed(own.Err)) && proxied.Err.Position != own.Err.Position:
 		return Different, fmt.Sprintf("error position: proxy %d, own world %d", proxied.Err.Position, own.Err.Position)
-	case proxied.Err != nil && proxied.Err.Hint != own.Err.Hint && analysed(own.Err) && !(step.NoHints && proxied.Err.Hint == ""):
+	case proxied.Err != nil && proxied.Err.Hint != own.Err.Hint && analysed(own.Err) && !((step.NoHints || step.Views) && proxied.Err.Hint == ""):
 		return Different, fmt.Sprintf("hint: proxy %q, own world %q", proxied.Err.Hint, own.Err.Hint)
 	case proxied.Status != own.Status:
 		return Different, fmt.Sprintf("transaction status: proxy %c, own world %c", proxied.Status, own.Status)
