@@ -84,7 +84,7 @@ const (
 func denied(d *rewriter.Denial) *failure {
 	f := &failure{state: d.SQLState, message: d.Message, hint: d.Hint, position: d.Position, early: d.SQLState == stateSyntaxError}
 	switch d.SQLState {
-	case stateSyntaxError, "42P01", "42P02", "42703", "42704", "42712", "42883": // Postgres would say the same
+	case stateSyntaxError, "42P01", "42P02", "42704", "42712", "42883": // Postgres would say the same
 	default:
 		f.detail = `Refused by rule "` + d.Rule + `".`
 	}
