@@ -142,7 +142,7 @@ func (p *pass) regCast(c *pg.TypeCast, sc *scope) bool {
 	if !p.ofCatalogs(c.Arg, sc) {
 		return false // refused like any type that looks up names: errors quote the value
 	}
-	p.names = true
+	p.naming = true
 	out := []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}
 	if constantName(c.Arg) && name != "regrole" || of == "" {
 		t.Names = out

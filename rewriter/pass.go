@@ -53,8 +53,8 @@ type pass struct {
 	// preparing is set inside PREPARE, where parameters are the prepared statement's own; preparedParams is the most that one has.
 	preparing      bool
 	preparedParams int
-	// names is set once there has been a cast to a type whose values print as names (reg.go).
-	names bool
+	// naming is set once there has been a cast to a type whose values print as names (reg.go).
+	naming bool
 	// channels are the client's channels by their placeholders.
 	channels map[string]string
 	// setting is what a set_config of the statement at hand changes that the session has to know; nil for nothing.

@@ -173,7 +173,7 @@ func (r *Rewriter) rewrite(p *pass, tree *pg.ParseResult) *Plan {
 // print turns the tree into the text that goes upstream, and has the sweep prove that text.
 func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 	for _, raw := range tree.Stmts {
-		if _, written := p.written[raw]; p.names && !written {
+		if _, written := p.written[raw]; p.naming && !written {
 			namesToText(raw.Stmt, false)
 		}
 	}
