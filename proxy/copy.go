@@ -94,6 +94,12 @@ func (s *session) duringCopy(h pgwire.Header) (done bool, err error) {
 		return true, s.copyDone()
 	case pgwire.MsgCopyFail:
 		return true, s.copyFail(h)
+	}
+	if s.pipe.copyOver() { // an error has ended it, and a client that has read it need not end it once more
+		s.copy, s.copies = nil, false
+		return false, nil
+	}
+	switch h.Type {
 	case pgwire.MsgFlush, pgwire.MsgSync:
 		return true, nil // drivers send them before they know that the statement is COPY; Postgres ignores them as well
 	case pgwire.MsgTerminate:
@@ -242,6 +248,13 @@ func (p *pipeline) copyEnded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.copying = nil
+}
+
+// copyOver reports whether the upstream wants no more rows.
+func (p *pipeline) copyOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.copying == nil
 }
 
 // waitCopy waits until the upstream asks for rows, or nothing is outstanding: then it returns nil. ok is false when the relay has ended.
