@@ -180,6 +180,17 @@ func (s *session) executing(run *execution) string {
 	return st.plan.Statements[0].Tag
 }
 
+// namesPrepared reports whether a statement of the plan makes, runs or drops prepared statements by name.
+func namesPrepared(plan *rewriter.Plan) bool {
+	for i := range plan.Statements {
+		switch plan.Statements[i].Kind {
+		case rewriter.KindPrepare, rewriter.KindExecute, rewriter.KindDeallocate, rewriter.KindDiscardAll:
+			return true
+		}
+	}
+	return false
+}
+
 // completed notes that a statement has ended without an error. It belongs to the relay.
 func (s *session) completed(run *execution) {
 	i := run.statement

@@ -102,6 +102,9 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	if run.made.deallocates != "" {
 		text = run.made.text(s.who.Tenant)
 	}
+	if !namesPrepared(plan) {
+		run.made = nil // what is outstanding must not hold on to its text
+	}
 	sql := pgwire.AppendQuery(nil, text)
 	if permit.RowsPerStatement > 0 && returns(plan) {
 		run.maxRows = permit.RowsPerStatement
