@@ -41,11 +41,9 @@ func TestFlood(t *testing.T) {
 				written <- err
 			}()
 			before := heap()
-			// Answers are small here: all of it goes through while nobody reads.
+			// Answers are small here: all of it goes through while nobody reads. What is being worked on meanwhile is garbage soon.
 			must(t, <-written)
-			if grown := heap() - before; grown > 8<<20 {
-				t.Errorf("the heap has grown by %d bytes", grown)
-			}
+			eventually(t, "the heap to have grown by less than 8 MiB", func() bool { return heap()-before < 8<<20 })
 			heard := c.hear(rounds)
 			n := 0
 			for _, h := range heard {
