@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,19 @@ func TestConnectionsStartFromKnownSettings(t *testing.T) {
 	}
 }
 
+// queued counts the goroutines that stand in the queue for a connection: they are counted as waiting a moment before.
+func queued() int {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	n := 0
+	for _, g := range strings.Split(string(stacks), "\n\n") {
+		if strings.Contains(g, "[select") && strings.Contains(g, "semaphore.(*Weighted).Acquire") {
+			n++
+		}
+	}
+	return n
+}
+
 func TestWaitersAreServedInTurn(t *testing.T) {
 	p := newPool(t, pool.Config{MaxConnections: 1, AcquireTimeout: time.Minute})
 	held := acquire(t, p, nil)
@@ -108,8 +122,11 @@ func TestWaitersAreServedInTurn(t *testing.T) {
 			mu.Unlock()
 			lease.Release()
 		}()
-		for p.Stats().Waiting <= i { // until it is in the queue, so that the next one is behind it
+		for queued() <= i { // until it is in the queue, so that the next one is behind it
 			runtime.Gosched()
+		}
+		if n := p.Stats().Waiting; n != i+1 {
+			t.Errorf("%d waiting, want %d", n, i+1)
 		}
 	}
 	held.Release()
