@@ -9,7 +9,6 @@ import (
 // marks remembers where the next special bytes of a piece are, so that each is looked for once.
 type marks struct {
 	bytes [3]byte
-	n     int
 	at    [3]int
 }
 

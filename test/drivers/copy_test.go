@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/lib/pq"
 
 	"pgcordon/test/drivers/stack"
 )
@@ -62,7 +61,7 @@ func TestPqCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = tx.Rollback() }()
-		st, err := tx.PrepareContext(ctx, pq.CopyIn("samples", "id", "i4", "txt"))
+		st, err := tx.PrepareContext(ctx, `COPY "samples" ("id", "i4", "txt") FROM STDIN`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +74,7 @@ func TestPqCopy(t *testing.T) {
 		r.say("flush: %s", pqError(err))
 		r.say("close: %s", pqError(st.Close()))
 		pqRows(ctx, tx, r, samplesOfCopy)
-		if st, err = tx.PrepareContext(ctx, pq.CopyIn("samples", "id")); err != nil {
+		if st, err = tx.PrepareContext(ctx, `COPY "samples" ("id") FROM STDIN`); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = st.ExecContext(ctx, "none") // the error comes at the end
