@@ -92,7 +92,7 @@ func TestGolden(t *testing.T) {
 			return golden(t, r, d)
 		})
 	})
-	if cases < 200 && !t.Failed() {
+	if cases < 800 && !t.Failed() {
 		t.Errorf("the golden corpus has %d cases", cases)
 	}
 }
