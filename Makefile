@@ -38,7 +38,7 @@ test: setup
 	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)" || status=1; \
 	exit $$status
 
-# test-matrix: the two-world, attack and golden tests on servers of the other majors, which npm fetches once
+# test-matrix: all tests that talk to Postgres, on servers of the other majors, which npm fetches once
 test-matrix: setup
 	scripts/matrix "$(MATRIX_N)" "$(COUNTS)" $(MAJORS)
 

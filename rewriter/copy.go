@@ -103,7 +103,14 @@ func (p *pass) denyCopyFile(s *pg.CopyStmt) {
 	case s.IsFrom:
 		verb, role = "COPY from a file", "pg_read_server_files"
 	}
-	p.deny(statePrivilege, ruleStatementKind, "must be superuser or have privileges of the "+role+" role to "+verb,
+	message := "permission denied to " + verb
+	switch server := p.cat.ServerVersion; {
+	case server < 150000:
+		message = "must be superuser or a member of the " + role + " role to " + verb
+	case server < 160000:
+		message = "must be superuser or have privileges of the " + role + " role to " + verb
+	}
+	p.deny(statePrivilege, ruleStatementKind, message,
 		`Anyone can COPY to stdout or from stdin. psql's \copy command also works for anyone.`)
 }
 

@@ -71,7 +71,8 @@ func (p *pass) copyHeader(d *pg.DefElem, c *Copy) {
 		}
 		return
 	}
-	if text, ok := optionText(d.Arg); ok && strings.EqualFold(text, "match") {
+	matches := p.cat.ServerVersion >= 150000
+	if text, ok := optionText(d.Arg); ok && matches && strings.EqualFold(text, "match") {
 		if !c.From {
 			p.deny(stateFeature, ruleClause, `cannot use "match" with HEADER in COPY TO`, "")
 		}
@@ -79,8 +80,11 @@ func (p *pass) copyHeader(d *pg.DefElem, c *Copy) {
 		return
 	}
 	on, ok := switchValue(d.Arg)
-	if !ok {
+	switch {
+	case !ok && matches:
 		p.deny(stateSyntax, ruleClause, `header requires a Boolean value or "match"`, "")
+	case !ok:
+		p.deny(stateSyntax, ruleClause, "header requires a Boolean value", "")
 	}
 	if on {
 		c.Header = CopySkipHeader

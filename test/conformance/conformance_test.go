@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := readDifferences("testdata/differences/*.txt")
+	known, err := readDifferences("testdata/differences/*.txt", worlds.Postgres.Major)
 	if err != nil {
 		t.Fatal(err)
 	}

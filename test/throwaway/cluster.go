@@ -41,6 +41,7 @@ func (p *Postgres) configure(extra map[string]string) error {
 		"shared_buffers":          "64MB",
 		"timezone":                "UTC",
 		"log_timezone":            "UTC",
+		"password_encryption":     "scram-sha-256", // 13 would make md5 of it
 	}
 	maps.Copy(settings, extra)
 	var b strings.Builder
