@@ -150,7 +150,7 @@ func TestUpstreamRestart(t *testing.T) {
 }
 
 func TestPoolExhausted(t *testing.T) {
-	w := newWorld(t, worldOptions{pool: pool.Config{MaxConnections: 1, AcquireTimeout: time.Second}})
+	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1, WaitTimeout: time.Second}})
 	first := w.connect()
 	if _, err := dial(w.dsn()); state(err) != "53300" {
 		t.Errorf("beyond the pool: %v", err)

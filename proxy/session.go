@@ -159,7 +159,7 @@ func (s *session) serve(ctx context.Context) (state string) {
 	<-done
 	s.server.cancels.forget(s)
 	s.pipe.waitUnblocked()
-	s.up.lease.Release()
+	s.up.lease.Release(false)
 	return state
 }
 

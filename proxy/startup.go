@@ -48,7 +48,7 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		return nil, err
 	}
 	if err := s.conn.SetDeadline(time.Time{}); err != nil {
-		s.up.lease.Release()
+		s.up.lease.Release(false)
 		leave()
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 	} else if active.SearchPathText != "" {
 		asked.settings[searchPathSetting] = active.SearchPathText
 	}
-	lease, err := active.Pool.Acquire(ctx, pool.NewKey(asked.settings))
+	lease, err := active.Pool.Acquire(ctx, pool.Request{Key: pool.NewKey(asked.settings), Tenant: s.who.Tenant.String()})
 	if err != nil {
 		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
 		return unreachable(err)
@@ -280,7 +280,7 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 	s.process = key.Process
 	b = pgwire.AppendBackendKeyData(b, key)
 	if err := s.out.send(pgwire.AppendReady(b, 'I')); err != nil {
-		lease.Release()
+		lease.Release(false)
 		return err
 	}
 	return nil

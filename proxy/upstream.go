@@ -10,14 +10,14 @@ import (
 
 // upstream is the writing side of a lease. The session's goroutine writes; the relay writes only while it has the pipeline blocked.
 type upstream struct {
-	lease *pool.Lease
+	lease *pool.Conn
 
 	mu  sync.Mutex
 	out *bufio.Writer
 	err error
 }
 
-func newUpstream(lease *pool.Lease) *upstream {
+func newUpstream(lease *pool.Conn) *upstream {
 	return &upstream{lease: lease, out: bufio.NewWriterSize(lease.Conn, pgwire.BufferBytes)}
 }
 

@@ -89,6 +89,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	upstream, err := pgconn.ParseConfig(o.pg.DSN("app_proxy", w.database))
 	must(t, err)
 	o.pool.Upstream = upstream
+	if o.pool.Size == 0 {
+		o.pool.Size = 100
+	}
 	shared := pool.New(o.pool)
 	w.active = proxy.Active{Planner: w.planner(policyYAML), Users: w.users("acme_app", "globex_app", "support", "migrator"), Pool: shared,
 		SearchPath: []string{"public"}}

@@ -106,8 +106,9 @@ func (r *running) active() proxy.Active {
 func (s *service) newPool(cfg *config.Config) *pool.Pool {
 	p := pool.New(pool.Config{
 		Upstream:       &cfg.Upstream.Config,
-		MaxConnections: cfg.Pool.MaxConnections,
-		AcquireTimeout: cfg.Pool.AcquireTimeout,
+		Size:           cfg.Pool.MaxConnections,
+		WaitTimeout:    cfg.Pool.AcquireTimeout,
+		ConnectTimeout: cfg.Pool.AcquireTimeout,
 	})
 	s.pools = append(s.pools, p)
 	return p
@@ -121,7 +122,7 @@ func (s *service) watch() {
 	})
 	s.observer.WatchPool(func() observe.Pool {
 		p := s.current().pool.Stats()
-		return observe.Pool{Open: p.InUse, InUse: p.InUse, Waiting: p.Waiting, Max: p.Max}
+		return observe.Pool{Open: p.InUse + p.Idle, InUse: p.InUse, Waiting: p.Waiting, Max: p.Max}
 	})
 }
 

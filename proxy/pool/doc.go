@@ -1,19 +1,47 @@
-// Package pool owns the connections to the upstream Postgres and hands them out as leases.
+// Package pool owns the connections to one upstream database, and lends them to sessions.
 //
-//	lease, err := pool.Acquire(ctx, key)   // waits its turn; dials
-//	lease.Conn                             // speak the protocol on it
-//	lease.Cancel(ctx)                      // cancel what runs on it now
-//	lease.Release()                        // give it back
+//	c, err := pool.Acquire(ctx, Request{Key: key})  // one that is idle, else waits its turn
+//	c.Write(…)                                      // speak the protocol on it; its Backend reads what comes
+//	c.Cancel(ctx)                                   // cancel what runs on it now
+//	c.Release(true)                                 // clean and idle: to the next who waits; Release(false) closes it
 //
 // # What must hold
 //
-// A connection never passes from one client to another with state in it that is not known to be clean. Here that is kept by the simplest
-// of reset policies: a released connection is closed, so each lease is a connection of its own.
+// The pool knows nothing of the protocol's messages. Whoever has leased a connection says at Release whether its state is known to be
+// clean; what is not is closed. A connection serves only requests with the Key that it was made for.
 //
 // Every connection starts from the settings in baseline: the ones that change how Postgres reads SQL or decides who sees what are given in
 // the startup packet, which the pool writes itself, so that neither the configuration of the server nor that of the role decides them.
 //
-// At most MaxConnections leases are out at once. Who finds none free waits, first come first served, up to AcquireTimeout.
+// There are never more than Size connections, whatever keys clients ask for, or Size and ReserveSize when somebody has waited for
+// longer than ReserveTimeout, and never more than MaxConnections. Connections that are being made count.
 //
-// There are no goroutines here besides those that pgconn runs while it connects.
+// Who finds no idle connection waits. Requests of one key are served in the order of their arrival: a connection that is released goes to the first
+// of them directly, and nobody overtakes. A connection of another key is closed in favour of who waits when it is idle, the least recently used one
+// first, or when it is released and the first in the queue has waited for longer than keyPatience: sooner would cost a new connection
+// for every transaction where two keys take turns.
+//
+// # How connections come and go
+//
+// A connection is made in a goroutine of its own, for nobody in particular: whoever gets one back first serves the first who waits. When that fails,
+// those fail who can get no connection otherwise; the next attempt is a single one, after a pause that grows from pauseLeast to pauseMost.
+// A setting that the upstream refuses is only the fault of who has asked for it.
+//
+// The Backend of a connection reads it as long as it lives, idle or leased: so one that dies while it is idle leaves the pool at once. One that was
+// idle for longer than CheckDelay is asked for a sign of life before it is lent.
+//
+// The least of the connections that are idle for longer than IdleTimeout, or older than Lifetime, are closed by the keeper; MinSize of them stay, and are made anew,
+// with the key that was asked for last.
+//
+// # Locks
+//
+// Pool.mu guards all that changes. Nothing that could block is done while it is held: connections are closed by unlock.
+//
+// # Goroutines
+//
+//	Pool.keep    one per pool: idle timeout, lifetime, the next attempt after a failure. Ends with Close.
+//	Pool.dial    one per connection that is being made. Ends with it; Close interrupts it.
+//	Pool.attend  one per connection, for Backend.Run. Ends when the connection does.
+//
+// Close waits for all of them, and for every connection that is leased.
 package pool

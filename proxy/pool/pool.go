@@ -2,218 +2,291 @@ package pool
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"net"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/semaphore"
 )
 
-// ErrExhausted is returned when no connection became free in time.
-var ErrExhausted = errors.New("no upstream connection became free in time")
+// keyPatience is how long the first who waits leaves a connection of another key to those who wait for that one, though they came later.
+// It is many times what making a connection takes, so that two keys that take turns do not spend their time with that.
+const keyPatience = 100 * time.Millisecond
 
-// ErrClosed is returned after Close.
-var ErrClosed = errors.New("the pool is closed")
-
-// A ConnectError says that the upstream could not be reached, or turned the connection away.
-// Its text names hosts and roles of the upstream, so clients do not get it.
-type ConnectError struct{ Err error }
-
-func (e *ConnectError) Error() string { return "connecting upstream: " + e.Err.Error() }
-func (e *ConnectError) Unwrap() error { return e.Err }
-
-// Config says where the upstream is and how much of it may be used.
-type Config struct {
-	// Upstream is where to connect, made by pgconn.ParseConfig. Its RuntimeParams give way to the pool's own.
-	Upstream *pgconn.Config
-	// MaxConnections is how many leases may be out at once; 0 means 100.
-	MaxConnections int
-	// AcquireTimeout is how long Acquire waits for a turn and, after that, for the upstream to answer; 0 means 5 s.
-	AcquireTimeout time.Duration
-}
-
-// Pool hands out leases. It is safe for concurrent use.
+// Pool lends connections. It is safe for concurrent use.
 type Pool struct {
 	cfg     Config
-	turns   *semaphore.Weighted
 	closing context.Context
 	close   context.CancelFunc
+	// poke makes the keeper look at wake again.
+	poke chan struct{}
+	work sync.WaitGroup // every goroutine of the pool
 
-	inUse, waiting atomic.Int64
-	leases         sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+	empty   chan struct{} // closed when the pool is closed and nothing is open
+	shelves map[Key]*shelf
+	queue   queue
+	// open counts what may not exceed the size: inUse, idle, and dialling.
+	open, inUse, idle, dialling int
+	// dropped are connections that unlock will close.
+	dropped []drop
+	// wanted is the key that was asked for last, once there was a request.
+	wanted     Key
+	used       bool
+	generation int
+	// failures counts the attempts to connect that have failed since the last success; none is made before retry.
+	failures int
+	retry    time.Time
+	// wake is when the keeper looks next; zero for never.
+	wake  time.Time
+	count counters
 }
 
-// Stats is what a pool does now.
-type Stats struct {
-	InUse   int // leases that are out
-	Waiting int // callers of Acquire that wait for a turn
-	Max     int
+type drop struct {
+	conn   *Conn
+	polite bool
 }
 
-// New returns a pool; it does not connect.
+// New returns a pool; it connects when it is asked for connections.
 func New(cfg Config) *Pool {
-	if cfg.MaxConnections <= 0 {
-		cfg.MaxConnections = 100
-	}
-	if cfg.AcquireTimeout <= 0 {
-		cfg.AcquireTimeout = 5 * time.Second
-	}
-	p := &Pool{cfg: cfg, turns: semaphore.NewWeighted(int64(cfg.MaxConnections))}
+	p := &Pool{cfg: cfg.withDefaults(), poke: make(chan struct{}, 1), empty: make(chan struct{}), shelves: make(map[Key]*shelf)}
 	p.closing, p.close = context.WithCancel(context.Background())
+	p.work.Go(p.keep)
 	return p
 }
 
 // Database is the name of the upstream database.
 func (p *Pool) Database() string { return p.cfg.Upstream.Database }
 
-// Stats returns what the pool does now.
-func (p *Pool) Stats() Stats {
-	return Stats{InUse: int(p.inUse.Load()), Waiting: int(p.waiting.Load()), Max: p.cfg.MaxConnections}
-}
-
-// Close makes Acquire fail and waits until every lease is released.
+// Close makes Acquire fail, also for those who wait, and returns when every connection has been released and closed.
 func (p *Pool) Close() {
-	p.close()
-	p.leases.Wait()
-}
-
-// Key says what a lease must be like; leases of equal keys are interchangeable.
-type Key struct{ settings string }
-
-// NewKey returns the key of connections that start with these settings.
-// Names are as in a startup packet; a setting of the pool's own wins, see Owns.
-func NewKey(settings map[string]string) Key {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		b.WriteString(name)
-		b.WriteByte(0)
-		b.WriteString(settings[name])
-		b.WriteByte(0)
-	}
-	return Key{settings: b.String()}
-}
-
-func (k Key) each(f func(name, value string)) {
-	parts := strings.Split(k.settings, "\x00")
-	for i := 0; i+1 < len(parts); i += 2 {
-		f(parts[i], parts[i+1])
-	}
-}
-
-// Acquire waits for a turn and returns a connection as key wants it. The error is ErrExhausted, ErrClosed, a *ConnectError,
-// or the context's.
-func (p *Pool) Acquire(ctx context.Context, key Key) (*Lease, error) {
-	if err := p.wait(ctx); err != nil {
-		return nil, err
-	}
-	lease, err := p.dial(ctx, key)
-	if err != nil {
-		p.turns.Release(1)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		p.close()
+		for w := p.queue.first; w != nil; w = p.queue.first {
+			p.finish(w, outcome{err: ErrClosed})
 		}
-		if p.closing.Err() != nil {
+		if p.open == 0 {
+			close(p.empty)
+		}
+		p.closeIdle(ClosedShutdown)
+	}
+	p.unlock()
+	<-p.empty
+	p.work.Wait()
+}
+
+// Reconnect replaces all connections: the idle ones at once, the others when they are released.
+func (p *Pool) Reconnect() {
+	p.mu.Lock()
+	defer p.unlock()
+	p.generation++
+	p.failures = 0
+	p.closeIdle(ClosedReconnect)
+	p.fill()
+}
+
+func (p *Pool) closeIdle(why Reason) {
+	for _, s := range p.shelves {
+		for len(s.idle) > 0 {
+			p.discard(s.idle[len(s.idle)-1], why)
+		}
+	}
+}
+
+// Request is what Acquire is asked for.
+type Request struct {
+	// Key is what the connection must have been started with.
+	Key Key
+	// Tenant is who waits.
+	Tenant string
+	// Prefer is the connection that the caller had last, or nil: taken if it is idle and of that key, else the one that was used last.
+	Prefer *Conn
+}
+
+// Acquire lends a connection. The error is ErrExhausted, ErrClosed, a *ConnectError, or the context's.
+// It asks for the context's Done only when it has to wait: a caller may take that as the sign to finish what others wait for.
+func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
 			return nil, ErrClosed
 		}
-		return nil, &ConnectError{Err: err}
+		p.wanted, p.used = r.Key, true
+		if s := p.shelves[r.Key]; s != nil && len(s.idle) > 0 {
+			c, rested := p.lend(s, r.Prefer)
+			p.unlock()
+			if !rested || c.alive(ctx, p.cfg.ConnectTimeout) {
+				return c, nil
+			}
+			p.mu.Lock()
+			p.giveUp(c, ClosedCheck)
+			p.unlock()
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue
+		}
+		w := p.enqueue(r)
+		p.unlock()
+		return p.wait(ctx, w)
 	}
-	return lease, nil
 }
 
-func (p *Pool) wait(ctx context.Context) error {
-	if p.closing.Err() != nil {
-		return ErrClosed
+// lend takes an idle connection off the shelf; rested says that it has to be checked. The lock is held.
+func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
+	c = prefer
+	if c == nil || c.shelf != s || c.state != idle || !s.take(c) {
+		c = s.idle[len(s.idle)-1]
+		s.idle[len(s.idle)-1] = nil
+		s.idle = s.idle[:len(s.idle)-1]
 	}
-	if p.turns.TryAcquire(1) {
-		return nil
+	p.idle--
+	p.inUse++
+	s.leased++
+	c.state = leased
+	return c, p.cfg.CheckDelay > 0 && time.Since(c.idleAt) > p.cfg.CheckDelay
+}
+
+// alive asks the backend of a connection for a sign of life.
+func (c *Conn) alive(ctx context.Context, patience time.Duration) bool {
+	asked, ok := c.Backend.(checker)
+	if !ok {
+		return true
 	}
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
-	turn, stop := p.bounded(ctx)
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	if p.turns.Acquire(turn, 1) == nil {
-		return nil
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case p.closing.Err() != nil:
-		return ErrClosed
-	}
-	return ErrExhausted
+	return asked.Check(ctx) == nil
 }
 
-// bounded ends with ctx, with the pool, and after the acquire timeout.
-func (p *Pool) bounded(ctx context.Context) (context.Context, func()) {
-	bounded, cancel := context.WithTimeout(ctx, p.cfg.AcquireTimeout)
-	detach := context.AfterFunc(p.closing, cancel)
-	return bounded, func() { detach(); cancel() }
+// put finds a use for a connection that is clean, and counts as leased to nobody: the first who waits for it, else its shelf. The lock is held.
+func (p *Pool) put(c *Conn) {
+	now := time.Now()
+	if p.closed {
+		p.drop(c, ClosedShutdown)
+		return
+	}
+	if why, old := c.expired(now); old {
+		p.drop(c, why)
+		return
+	}
+	if first := p.queue.first; first != nil && first.shelf != c.shelf && first.shelf.dialling == 0 &&
+		now.Sub(first.since) > keyPatience && p.mayDial(now) {
+		p.drop(c, ClosedEvicted)
+		return
+	}
+	if w := p.queue.next(c.shelf); w != nil {
+		p.inUse++
+		c.shelf.leased++
+		p.finish(w, outcome{conn: c})
+		return
+	}
+	if p.open > p.cfg.Size {
+		p.drop(c, ClosedReserve)
+		return
+	}
+	c.state, c.idleAt = idle, now
+	c.shelf.idle = append(c.shelf.idle, c)
+	p.idle++
+	p.alarm(c.due())
 }
 
-func (p *Pool) dial(ctx context.Context, key Key) (*Lease, error) {
-	cfg := p.cfg.Upstream.Copy()
-	cfg.RuntimeParams = maps.Clone(cfg.RuntimeParams)
-	if cfg.RuntimeParams == nil {
-		cfg.RuntimeParams = make(map[string]string)
-	}
-	key.each(func(name, value string) { cfg.RuntimeParams[name] = value })
-	maps.Copy(cfg.RuntimeParams, baseline)
-	bounded, stop := p.bounded(ctx)
-	defer stop()
-	conn, err := pgconn.ConnectConfig(bounded, cfg)
-	if err != nil {
-		return nil, err
-	}
-	// Without this a background read of pgconn's could still be waiting, and take the first bytes that are sent to the lease.
-	if err := conn.SyncConn(bounded); err != nil {
-		return nil, errors.Join(err, conn.Close(bounded))
-	}
-	hijacked, err := conn.Hijack()
-	if err != nil {
-		return nil, err
-	}
-	if n := hijacked.Frontend.ReadBufferLen(); n != 0 {
-		return nil, errors.Join(fmt.Errorf("%d bytes follow ReadyForQuery", n), hijacked.Conn.Close())
-	}
-	if err := hijacked.Conn.SetDeadline(time.Time{}); err != nil {
-		return nil, errors.Join(err, hijacked.Conn.Close())
-	}
-	p.inUse.Add(1)
-	p.leases.Add(1)
-	return &Lease{Conn: hijacked.Conn, Parameters: hijacked.ParameterStatuses, PID: hijacked.PID, pool: p, origin: conn}, nil
+// giveUp drops a leased connection, and makes another where one is needed. The lock is held.
+func (p *Pool) giveUp(c *Conn, why Reason) {
+	p.inUse--
+	c.shelf.leased--
+	p.drop(c, why)
+	p.fill()
 }
 
-// Lease is the right to use one upstream connection. It belongs to one session.
-type Lease struct {
-	// Conn is idle and outside a transaction when the lease is handed out.
-	Conn net.Conn
-	// Parameters is what the upstream has reported of its settings at connect.
-	Parameters map[string]string
-	// PID is the upstream backend's.
-	PID uint32
-
-	pool     *Pool
-	origin   *pgconn.PgConn
-	released sync.Once
+// discard drops an idle connection. The lock is held.
+func (p *Pool) discard(c *Conn, why Reason) {
+	c.shelf.take(c)
+	p.idle--
+	p.drop(c, why)
 }
 
-// Cancel asks the upstream to cancel what runs on the connection now, and returns when the upstream has passed that on:
-// nothing sent on Conn after that can be hit. It may be called while Conn is in use.
-func (l *Lease) Cancel(ctx context.Context) error { return l.origin.CancelRequest(ctx) }
+// drop ends a connection that is neither leased nor on its shelf. The lock is held.
+func (p *Pool) drop(c *Conn, why Reason) {
+	c.state = gone
+	p.count.closed[why]++
+	p.dropped = append(p.dropped, drop{c, why != ClosedReleased && why != ClosedLost && why != ClosedCheck})
+	p.shrink(c.shelf)
+}
 
-// Release gives the connection back. Nobody may be using it. Calls after the first do nothing.
-func (l *Lease) Release() {
-	l.released.Do(func() {
-		_ = l.Conn.Close() // the session is over either way
-		l.pool.turns.Release(1)
-		l.pool.inUse.Add(-1)
-		l.pool.leases.Done()
-	})
+// shrink counts a connection, or an attempt at one, less. The lock is held.
+func (p *Pool) shrink(s *shelf) {
+	p.open--
+	if s.empty() {
+		delete(p.shelves, s.key)
+	}
+	if p.closed && p.open == 0 {
+		close(p.empty)
+	}
+}
+
+// unlock closes what was dropped while the lock was held.
+func (p *Pool) unlock() {
+	dropped := p.dropped
+	p.dropped = nil
+	p.mu.Unlock()
+	for _, d := range dropped {
+		d.conn.farewell(d.polite)
+	}
+}
+
+// fill makes connections for those who wait and are not served otherwise, as far as there is room. The lock is held.
+func (p *Pool) fill() {
+	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used) || p.closed {
+		return
+	}
+	now := time.Now()
+	for p.mayDial(now) {
+		w := p.queue.uncovered(p.dialling)
+		if w == nil {
+			break
+		}
+		if !p.room(w) {
+			return
+		}
+		p.start(w.shelf)
+	}
+	for p.mayDial(now) && p.open < p.cfg.MinSize && p.used {
+		p.start(p.shelf(p.wanted))
+	}
+	if p.failures > 0 && p.dialling == 0 {
+		p.alarm(p.retry)
+	}
+}
+
+// room makes room for one more connection, for w. The lock is held.
+func (p *Pool) room(w *waiter) bool {
+	most := p.cfg.Size
+	if w.reserve {
+		most += p.cfg.ReserveSize
+	}
+	if p.open < most {
+		return true
+	}
+	if p.idle == 0 {
+		return false
+	}
+	var oldest *Conn // of another key: nobody waits where one is idle
+	for _, s := range p.shelves {
+		if len(s.idle) > 0 && (oldest == nil || s.idle[0].idleAt.Before(oldest.idleAt)) {
+			oldest = s.idle[0]
+		}
+	}
+	p.discard(oldest, ClosedEvicted)
+	return true
+}
+
+// shelf returns the shelf of a key, made when there is none. The lock is held.
+func (p *Pool) shelf(k Key) *shelf {
+	s := p.shelves[k]
+	if s == nil {
+		s = &shelf{key: k}
+		p.shelves[k] = s
+	}
+	return s
 }

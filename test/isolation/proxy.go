@@ -60,7 +60,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 	p := &Proxy{
 		planner: rewriter.New(bound, rewriter.Options{}),
 		path:    snapshot.SearchPath,
-		pool:    pool.New(pool.Config{Upstream: upstream, MaxConnections: 4 * Tenants}),
+		pool:    pool.New(pool.Config{Upstream: upstream, Size: 4 * Tenants}),
 		served:  make(chan error, 1),
 	}
 	p.server = proxy.New(proxy.Config{

@@ -1,0 +1,119 @@
+package pool
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"pgcordon/proxy/pgwire"
+)
+
+// Conn is one connection to the upstream. Whoever has leased it writes to it, and its Backend reads it. When it is lent it is outside of
+// a transaction and nothing is outstanding on it.
+type Conn struct {
+	net.Conn
+	// Parameters is what the upstream reported of its settings at connect; afterwards it is the Backend's.
+	Parameters map[string]string
+	// PID is the number of the upstream's process.
+	PID uint32
+	// Backend is the connection's reader.
+	Backend Backend
+
+	pool       *Pool
+	origin     *pgconn.PgConn
+	dead       atomic.Bool
+	expires    time.Time // by Lifetime; zero for never
+	generation int
+
+	// guarded by Pool.mu
+	shelf  *shelf
+	state  state
+	idleAt time.Time // since when it is idle
+}
+
+type state uint8
+
+const (
+	leased state = iota
+	idle
+	gone // does not count any more
+)
+
+// shelf holds what the pool has of one key. It exists as long as there is something of it.
+type shelf struct {
+	key  Key
+	idle []*Conn // the most recently used one is the last
+	// leased and dialling count connections that are not idle.
+	leased, dialling int
+
+	first, last *waiter // by arrival; the queue's
+	waiting     int
+}
+
+func (s *shelf) empty() bool {
+	return len(s.idle) == 0 && s.leased == 0 && s.dialling == 0 && s.waiting == 0
+}
+
+// take removes an idle connection, and reports whether it was there.
+func (s *shelf) take(c *Conn) bool {
+	for i := len(s.idle) - 1; i >= 0; i-- {
+		if s.idle[i] == c {
+			s.idle = slices.Delete(s.idle, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// Cancel asks the upstream to cancel what runs on the connection now, and returns when the upstream has passed that on:
+// nothing that is sent on it after that can be hit. It may be called while others use the connection, but not after Release.
+func (c *Conn) Cancel(ctx context.Context) error { return c.origin.CancelRequest(ctx) }
+
+// Dead reports whether the connection has ended: its Backend's Run has returned.
+func (c *Conn) Dead() bool { return c.dead.Load() }
+
+// Release gives the connection back; it is called once for each lease, by any goroutine, and nobody may use the connection afterwards. With keep it
+// serves the next: its state must be what it was when it was made, and nothing may be outstanding. Otherwise it is closed.
+func (c *Conn) Release(keep bool) {
+	p := c.pool
+	p.mu.Lock()
+	defer p.unlock()
+	if c.state != leased {
+		panic("pool: a connection was released twice")
+	}
+	switch {
+	case c.dead.Load():
+		p.giveUp(c, ClosedLost)
+	case !keep || c.Backend == nil:
+		p.giveUp(c, ClosedReleased)
+	default:
+		p.inUse--
+		c.shelf.leased--
+		p.put(c)
+		p.fill()
+	}
+}
+
+// farewell closes a connection that the pool has dropped. One that is idle is told, so that the server's log does not speak of a lost connection.
+func (c *Conn) farewell(polite bool) {
+	if polite {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(time.Second)) // the few bytes find room in the socket's buffer
+		_, _ = c.Conn.Write(pgwire.Append(nil, pgwire.MsgTerminate))
+	}
+	_ = c.Conn.Close() // it is gone either way
+}
+
+// expired reports whether the connection is too old to be lent again, and why.
+func (c *Conn) expired(now time.Time) (Reason, bool) {
+	switch {
+	case c.generation != c.pool.generation:
+		return ClosedReconnect, true
+	case !c.expires.IsZero() && !now.Before(c.expires):
+		return ClosedLifetime, true
+	}
+	return 0, false
+}

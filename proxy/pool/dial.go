@@ -1,0 +1,172 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The pause after an attempt to connect that has failed doubles with each, between these.
+const (
+	pauseLeast = 50 * time.Millisecond
+	pauseMost  = time.Second
+)
+
+// mayDial reports whether a connection may be made now: after a failure a single one tries, when the pause is over. The lock is held.
+func (p *Pool) mayDial(now time.Time) bool {
+	return p.failures == 0 || p.dialling == 0 && !now.Before(p.retry)
+}
+
+// start begins to make a connection. The lock is held.
+func (p *Pool) start(s *shelf) {
+	p.open++
+	p.dialling++
+	s.dialling++
+	generation := p.generation
+	p.work.Go(func() { p.dial(s, generation) })
+}
+
+// dial makes a connection and finds a use for it.
+func (p *Pool) dial(s *shelf, generation int) {
+	c, err := p.connect(s.key)
+	if err == nil {
+		c.shelf, c.generation = s, generation
+		if p.cfg.Backend != nil {
+			c.Backend = p.cfg.Backend(c)
+		}
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	p.dialling--
+	s.dialling--
+	if err != nil {
+		p.count.connectFailures++
+		p.failed(s, err)
+		p.shrink(s)
+	} else {
+		p.count.connects++
+		p.failures = 0
+		if c.Backend != nil {
+			p.work.Go(func() { p.attend(c) })
+		}
+		p.put(c)
+	}
+	p.fill()
+}
+
+// failed decides who learns of an attempt that has failed, and when the next is made. The lock is held.
+func (p *Pool) failed(s *shelf, err error) {
+	failure := outcome{err: &ConnectError{Err: err}}
+	if settingRefused(err) {
+		for s.first != nil {
+			p.finish(s.first, failure)
+		}
+		return
+	}
+	pause := pauseMost
+	if p.failures < 10 {
+		pause = min(pauseLeast<<p.failures, pauseMost)
+	}
+	p.failures++
+	p.retry = time.Now().Add(pause)
+	for w := p.queue.first; w != nil; {
+		next := w.all.next
+		if w.shelf.leased == 0 && w.shelf.dialling == 0 {
+			p.finish(w, failure)
+		}
+		w = next
+	}
+}
+
+// settingRefused tells the refusal of a connection's settings, which concerns those who have asked for them, from a failure of the
+// upstream (Postgres manual, "PostgreSQL Error Codes": classes).
+func settingRefused(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "22", "42", "55", "0A": // data exception, invalid name or privilege, cannot change now, not supported
+		return true
+	}
+	return false
+}
+
+// attend runs the reader of a connection.
+func (p *Pool) attend(c *Conn) {
+	c.Backend.Run()
+	c.dead.Store(true)
+	_ = c.Conn.Close() // so that whoever writes to it learns of it
+	p.mu.Lock()
+	defer p.unlock()
+	if c.state == idle {
+		p.discard(c, ClosedLost)
+		p.fill()
+	}
+}
+
+// connect makes a connection that is ready for a query.
+func (p *Pool) connect(k Key) (*Conn, error) {
+	cfg := p.cfg.Upstream.Copy()
+	cfg.RuntimeParams = maps.Clone(cfg.RuntimeParams)
+	if cfg.RuntimeParams == nil {
+		cfg.RuntimeParams = make(map[string]string)
+	}
+	k.each(func(name, value string) { cfg.RuntimeParams[name] = value })
+	maps.Copy(cfg.RuntimeParams, baseline)
+	if cfg.ConnectTimeout <= 0 || cfg.ConnectTimeout > p.cfg.ConnectTimeout {
+		cfg.ConnectTimeout = p.cfg.ConnectTimeout // for each host
+	}
+	d := &dialer{dial: cfg.DialFunc}
+	cfg.DialFunc = d.Dial
+	ctx, stop := context.WithTimeout(p.closing, time.Duration(2+len(cfg.Fallbacks))*p.cfg.ConnectTimeout)
+	defer stop()
+	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Without this a background read of pgconn's could still be waiting, and take the first bytes that are sent to whom it is lent.
+	if err := conn.SyncConn(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	hijacked, err := conn.Hijack()
+	if err != nil {
+		return nil, err
+	}
+	if n := hijacked.Frontend.ReadBufferLen(); n != 0 {
+		return nil, errors.Join(fmt.Errorf("%d bytes follow ReadyForQuery", n), hijacked.Conn.Close())
+	}
+	if err := hijacked.Conn.SetDeadline(time.Time{}); err != nil {
+		return nil, errors.Join(err, hijacked.Conn.Close())
+	}
+	d.connected = true
+	c := &Conn{Conn: hijacked.Conn, Parameters: hijacked.ParameterStatuses, PID: hijacked.PID, pool: p, origin: conn}
+	if p.cfg.Lifetime > 0 { // those that were made together are not all replaced together
+		c.expires = time.Now().Add(time.Duration(float64(p.cfg.Lifetime) * (0.9 + 0.2*rand.Float64())))
+	}
+	return c, nil
+}
+
+// dialer makes cancel requests go to the Unix socket that the connection was made to: pgconn only knows that of the first host.
+type dialer struct {
+	dial      pgconn.DialFunc
+	socket    string
+	connected bool
+}
+
+func (d *dialer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if network == "unix" {
+		if d.connected {
+			address = d.socket
+		} else {
+			d.socket = address
+		}
+	}
+	return d.dial(ctx, network, address)
+}
