@@ -258,10 +258,10 @@ listen:
   - address: 127.0.0.1:%%d
 upstream:
   dsn: %s
+  default_pool_size: 300
 policy_file: policy.yaml
 users:
   - {name: %s, tenant: acme, scram: %q}
-pool: {max_connections: 300, acquire_timeout: 10s}
 limits:
   defaults: {connections: 1000, statements_per_second: 10000000, burst: 10000000, wait: 1s, rows_per_statement: 100000000, statement_timeout: 60s}
 admin: {address: 127.0.0.1:%d}

@@ -22,7 +22,7 @@ type Config struct {
 	Policy   *policy.Policy
 	Users    []auth.User
 	Limits   Limits
-	Pool     PoolEntry
+	Pool     Pool
 	// AdminAddress is empty for no admin listener.
 	AdminAddress string
 	Wire         WireEntry

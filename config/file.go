@@ -8,10 +8,9 @@ type File struct {
 	Upstream     UpstreamEntry `yaml:"upstream" require:"true" doc:"The Postgres database behind the proxy."`
 	PolicyFile   string        `yaml:"policy_file" require:"true" doc:"The policy: what belongs to a tenant. Like every file named here, relative to this file."`
 	Users        []UserEntry   `yaml:"users" require:"true" doc:"Who may log in. A user has either a tenant of its own, or a role that acts for tenants."`
-	Pool         PoolEntry     `yaml:"pool" doc:"Connections to the upstream."`
 	Limits       LimitsEntry   `yaml:"limits" doc:"What one tenant may use."`
 	Admin        *AdminEntry   `yaml:"admin" doc:"HTTP listener for /metrics, /healthz and /readyz; without it there is none."`
-	Wire         WireEntry     `yaml:"wire" doc:"Bounds on what a client may send."`
+	Wire         WireEntry     `yaml:"wire" doc:"Bounds on what clients may do."`
 	Rewriter     RewriterEntry `yaml:"rewriter" doc:"Bounds on what planning may use."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" default:"30s" min:"0s" doc:"How long transactions that run may take to end after SIGTERM."`
 }
@@ -34,6 +33,18 @@ type TLSEntry struct {
 type UpstreamEntry struct {
 	DSN          Secret `yaml:"dsn" require:"true" doc:"Connection string as libpq takes it, as a URL or key=value pairs."`
 	PasswordFile string `yaml:"password_file" doc:"File with the password, instead of one in dsn."`
+
+	PoolMode             string        `yaml:"pool_mode" enum:"transaction,session" default:"transaction" doc:"transaction: a client has a connection to the database while it is in a transaction. session: from login to its end."`
+	DefaultPoolSize      int           `yaml:"default_pool_size" default:"20" min:"1" max:"100000" doc:"Most connections to the database at once, the reserve aside. Those that read its catalog come on top."`
+	MinPoolSize          int           `yaml:"min_pool_size" default:"0" min:"0" max:"100000" doc:"Connections that are kept when nobody needs them, from the first client on."`
+	ReservePoolSize      int           `yaml:"reserve_pool_size" default:"0" min:"0" max:"100000" doc:"Further connections while somebody has waited for longer than reserve_pool_timeout."`
+	ReservePoolTimeout   time.Duration `yaml:"reserve_pool_timeout" default:"5s" min:"0s" doc:"See reserve_pool_size."`
+	MaxDBConnections     int           `yaml:"max_db_connections" default:"0" min:"0" max:"100000" doc:"Most connections to the database at once, the reserve included; 0: no more bound than the sizes."`
+	QueryWaitTimeout     time.Duration `yaml:"query_wait_timeout" default:"2m" min:"0s" doc:"How long a client waits for a connection before it gets an error (SQLSTATE 53300); 0: for ever."`
+	ServerConnectTimeout time.Duration `yaml:"server_connect_timeout" default:"15s" min:"1ms" doc:"How long one host may take to answer and to let the proxy log in. connect_timeout in dsn can make it less."`
+	ServerIdleTimeout    time.Duration `yaml:"server_idle_timeout" default:"10m" min:"0s" doc:"A connection that nobody has used for so long is closed; 0: never."`
+	ServerLifetime       time.Duration `yaml:"server_lifetime" default:"1h" min:"0s" doc:"A connection that is older, give or take a tenth, is closed once nobody uses it; 0: never."`
+	ServerCheckDelay     time.Duration `yaml:"server_check_delay" default:"30s" min:"0s" doc:"A connection that nobody has used for so long is tried before a client gets it; 0: none is. One that the server has closed is noticed at once in any case."`
 }
 
 // UserEntry is one element of the key users.
@@ -43,12 +54,7 @@ type UserEntry struct {
 	Role      string `yaml:"role" doc:"A role of the policy. With act_for there, the user chooses the tenant at login, by options=-c pgcordon.tenant=acme."`
 	Scram     Secret `yaml:"scram" doc:"SCRAM-SHA-256 verifier, as pgcordon verifier prints it or as it stands in pg_authid.rolpassword. Either this or scram_file."`
 	ScramFile string `yaml:"scram_file" doc:"File with the verifier."`
-}
-
-// PoolEntry is the key pool.
-type PoolEntry struct {
-	MaxConnections int           `yaml:"max_connections" default:"100" min:"1" max:"100000" doc:"Most connections to the upstream at once."`
-	AcquireTimeout time.Duration `yaml:"acquire_timeout" default:"5s" min:"1ms" doc:"How long a session waits for one, and then for the upstream to answer."`
+	PoolMode  string `yaml:"pool_mode" enum:"transaction,session" doc:"Instead of upstream.pool_mode, for this user."`
 }
 
 // LimitsEntry is the key limits.
@@ -77,6 +83,11 @@ type WireEntry struct {
 	MaxMessageBytes    int           `yaml:"max_message_bytes" default:"67108864" min:"16384" max:"1073741823" doc:"Largest message of a client, in bytes."`
 	StartupTimeout     time.Duration `yaml:"startup_timeout" default:"10s" min:"1ms" doc:"How long a client may take to authenticate."`
 	MaxUnauthenticated int           `yaml:"max_unauthenticated" default:"200" min:"1" doc:"Connections that have not authenticated yet, at once; further ones are closed."`
+
+	MaxClientConn          int           `yaml:"max_client_conn" default:"10000" min:"1" doc:"Client connections at once; who comes after them gets an error (SQLSTATE 53300)."`
+	ClientIdleTimeout      time.Duration `yaml:"client_idle_timeout" default:"0s" min:"0s" doc:"A client that sends nothing for so long, and has no transaction open, is disconnected; 0: never."`
+	IdleTransactionTimeout time.Duration `yaml:"idle_transaction_timeout" default:"0s" min:"0s" doc:"A client that sends nothing for so long inside of a transaction is disconnected; 0: never."`
+	MaxPreparedStatements  int           `yaml:"max_prepared_statements" default:"200" min:"1" max:"100000" doc:"Prepared statements that are kept on each connection to the database, for all clients; the one used least recently makes room."`
 }
 
 // RewriterEntry is the key rewriter.

@@ -29,21 +29,29 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 		env = os.LookupEnv
 	}
 	f := File{
-		Pool:         PoolEntry{MaxConnections: 100, AcquireTimeout: 5 * time.Second},
-		Wire:         WireEntry{MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200},
+		Upstream: UpstreamEntry{
+			PoolMode: modeTransaction, DefaultPoolSize: 20, ReservePoolTimeout: 5 * time.Second,
+			QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
+			ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
+		},
+		Wire: WireEntry{
+			MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200,
+			MaxClientConn: 10000, MaxPreparedStatements: 200,
+		},
 		Rewriter:     RewriterEntry{CacheBytes: 64 << 20, MaxStatementBytes: 1 << 20},
 		DrainTimeout: 30 * time.Second,
 	}
 	doc := yamlpos.Decode(file, data, yamlpos.Options{Env: env, HideUnknown: true}, &f)
 	l := &loader{
 		doc: doc, file: f, dir: filepath.Dir(file),
-		out: &Config{File: file, Pool: f.Pool, Wire: f.Wire, Rewriter: f.Rewriter, DrainTimeout: f.DrainTimeout, doc: doc},
+		out: &Config{File: file, Wire: f.Wire, Rewriter: f.Rewriter, DrainTimeout: f.DrainTimeout, doc: doc},
 	}
 	// The policy is looked at even when this file is broken, so that all mistakes are told in one run.
 	policyErr := l.policy()
 	if doc.Err() == nil {
 		l.listen()
 		l.upstream()
+		l.pool()
 		l.users()
 		l.limits()
 		l.rest()

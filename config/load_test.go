@@ -49,13 +49,12 @@ func TestLoad(t *testing.T) {
 listen:
   - address: 127.0.0.1:6432
   - {address: "unix:/tmp", port: 6432}
-upstream: {dsn: "postgres://app@${DB_HOST}:5432/shop", password_file: pw}
+upstream: {dsn: "postgres://app@${DB_HOST}:5432/shop", password_file: pw, pool_mode: session, default_pool_size: 7, min_pool_size: 2, query_wait_timeout: 0}
 policy_file: policy.yaml
 users:
   - {name: a, tenant: acme, scram: "` + verifier + `"}
-  - {name: b, tenant: globex, role: reader, scram_file: verifier}
+  - {name: b, tenant: globex, role: reader, scram_file: verifier, pool_mode: transaction}
   - {name: s, role: support, scram: "${SUPPORT}"}
-pool: {max_connections: 7}
 limits:
   defaults: {connections: 50, statements_per_second: 10.5, wait: 1s}
   tenants:
@@ -75,7 +74,12 @@ drain_timeout: 2m
 	if c.Users[0].Tenant.String() != "acme" || len(c.Users[2].ActFor) != 2 || c.Users[2].Tenant.IsValid() || !c.Users[1].Verifier.IsValid() {
 		t.Errorf("%v", c.Users)
 	}
-	if c.Pool != (PoolEntry{MaxConnections: 7, AcquireTimeout: 5 * time.Second}) || c.DrainTimeout != 2*time.Minute {
+	pool := Pool{Size: 7, MinSize: 2, ReserveTimeout: 5 * time.Second, ConnectTimeout: 15 * time.Second, IdleTimeout: 10 * time.Minute,
+		Lifetime: time.Hour, CheckDelay: 30 * time.Second}
+	if !c.Users[0].SessionPool || c.Users[1].SessionPool || !c.Users[2].SessionPool {
+		t.Errorf("pool modes of %v", c.Users)
+	}
+	if c.Pool != pool || c.DrainTimeout != 2*time.Minute {
 		t.Errorf("%v %v", c.Pool, c.DrainTimeout)
 	}
 	want := limit.Limits{StatementsPerSecond: 10.5, Wait: time.Second, RowsPerStatement: 10}
@@ -111,6 +115,9 @@ func TestLoadErrors(t *testing.T) {
 		"DSN":              {"upstream", `{dsn: "postgres://u:hunter2@h:port/db"}`, []string{"this is no connection string"}},
 		"two passwords":    {"upstream", `{dsn: "postgres://u:hunter2@h/db", password_file: policy.yaml}`, []string{"dsn holds a password too"}},
 		"password file":    {"upstream", `{dsn: "postgres://u@h/db", password_file: nope}`, []string{"nope: no such file"}},
+		"pool sizes":       {"upstream", `{dsn: "postgres://u@h/db", min_pool_size: 21}`, []string{"min_pool_size (21) is more than default_pool_size (20)"}},
+		"reserve timeout":  {"upstream", `{dsn: "postgres://u@h/db", reserve_pool_timeout: 1s}`, []string{"means nothing without reserve_pool_size"}},
+		"pool mode":        {"upstream", `{dsn: "postgres://u@h/db", pool_mode: statement}`, []string{`"statement": expected one of transaction, session`}},
 		"policy file":      {"policy_file", "nope.yaml", []string{"1:14: reading the policy: open"}},
 		"no user":          {"users", `[]`, []string{"nobody could log in"}},
 		"same user":        {"users", `[{name: a, tenant: x, scram: "` + verifier + `"}, {name: a, tenant: y, scram: "` + verifier + `"}]`, []string{`the user "a" stands here a second time; the first is user 1`}},

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"testing"
+	"time"
 
 	"pgcordon/config/yamlpos"
 )
@@ -38,20 +40,38 @@ func TestDefaultsAreTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{
-		"listen[].port":                fmt.Sprint(c.Listen[0].Port),
-		"listen[].tls.required":        fmt.Sprint(c.Listen[0].TLSRequired),
-		"pool.max_connections":         fmt.Sprint(c.Pool.MaxConnections),
-		"pool.acquire_timeout":         c.Pool.AcquireTimeout.String(),
-		"wire.max_message_bytes":       fmt.Sprint(c.Wire.MaxMessageBytes),
-		"wire.startup_timeout":         c.Wire.StartupTimeout.String(),
-		"wire.max_unauthenticated":     fmt.Sprint(c.Wire.MaxUnauthenticated),
-		"rewriter.cache_bytes":         fmt.Sprint(c.Rewriter.CacheBytes),
-		"rewriter.max_statement_bytes": fmt.Sprint(c.Rewriter.MaxStatementBytes),
-		"drain_timeout":                c.DrainTimeout.String(),
+		"listen[].port":                   fmt.Sprint(c.Listen[0].Port),
+		"listen[].tls.required":           fmt.Sprint(c.Listen[0].TLSRequired),
+		"upstream.pool_mode":              map[bool]string{true: "session", false: "transaction"}[c.Users[0].SessionPool],
+		"upstream.default_pool_size":      fmt.Sprint(c.Pool.Size),
+		"upstream.min_pool_size":          fmt.Sprint(c.Pool.MinSize),
+		"upstream.reserve_pool_size":      fmt.Sprint(c.Pool.ReserveSize),
+		"upstream.reserve_pool_timeout":   short(c.Pool.ReserveTimeout),
+		"upstream.max_db_connections":     fmt.Sprint(c.Pool.MaxConnections),
+		"upstream.query_wait_timeout":     short(c.Pool.WaitTimeout),
+		"upstream.server_connect_timeout": short(c.Pool.ConnectTimeout),
+		"upstream.server_idle_timeout":    short(c.Pool.IdleTimeout),
+		"upstream.server_lifetime":        short(c.Pool.Lifetime),
+		"upstream.server_check_delay":     short(c.Pool.CheckDelay),
+		"wire.max_client_conn":            fmt.Sprint(c.Wire.MaxClientConn),
+		"wire.client_idle_timeout":        short(c.Wire.ClientIdleTimeout),
+		"wire.idle_transaction_timeout":   short(c.Wire.IdleTransactionTimeout),
+		"wire.max_prepared_statements":    fmt.Sprint(c.Wire.MaxPreparedStatements),
+		"wire.max_message_bytes":          fmt.Sprint(c.Wire.MaxMessageBytes),
+		"wire.startup_timeout":            c.Wire.StartupTimeout.String(),
+		"wire.max_unauthenticated":        fmt.Sprint(c.Wire.MaxUnauthenticated),
+		"rewriter.cache_bytes":            fmt.Sprint(c.Rewriter.CacheBytes),
+		"rewriter.max_statement_bytes":    fmt.Sprint(c.Rewriter.MaxStatementBytes),
+		"drain_timeout":                   c.DrainTimeout.String(),
 	}
 	for _, e := range yamlpos.Reference(reflect.TypeFor[File]()) {
 		if e.Default != got[e.Key] {
 			t.Errorf("%s: the tag says %q, Load fills in %q", e.Key, e.Default, got[e.Key])
 		}
 	}
+}
+
+// short writes a duration as people do: 2m, not 2m0s.
+func short(d time.Duration) string {
+	return regexp.MustCompile(`([hm])0m?0?s$|([hm])0s$`).ReplaceAllString(d.String(), "$1$2")
 }

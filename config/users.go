@@ -26,7 +26,7 @@ func (l *loader) users() {
 		default:
 			seen[e.Name] = i
 		}
-		u := auth.User{Name: e.Name, Role: e.Role, Verifier: l.verifier(at, e)}
+		u := auth.User{Name: e.Name, Role: e.Role, Verifier: l.verifier(at, e), SessionPool: l.holdsConnection(e)}
 		l.standing(&u, at, e)
 		l.out.Users = append(l.out.Users, u)
 	}

@@ -79,6 +79,13 @@ type Wire struct {
 	StartupTimeout time.Duration
 	// MaxUnauthenticated is how many connections may be in that phase at once; further ones are closed; default 200.
 	MaxUnauthenticated int
+	// MaxClients is how many clients may be connected at once, besides those that have not authenticated; default 10000.
+	MaxClients int
+	// ClientIdleTimeout disconnects a client that sends nothing for so long outside of a transaction, IdleTransactionTimeout inside of
+	// one; 0 for never.
+	ClientIdleTimeout, IdleTransactionTimeout time.Duration
+	// MaxPreparedStatements is how many are kept on each upstream connection; default 200.
+	MaxPreparedStatements int
 }
 
 func (w Wire) withDefaults() Wire {
@@ -93,6 +100,12 @@ func (w Wire) withDefaults() Wire {
 	}
 	if w.MaxUnauthenticated <= 0 {
 		w.MaxUnauthenticated = 200
+	}
+	if w.MaxClients <= 0 {
+		w.MaxClients = 10000
+	}
+	if w.MaxPreparedStatements <= 0 {
+		w.MaxPreparedStatements = 200
 	}
 	return w
 }

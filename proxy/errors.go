@@ -115,7 +115,7 @@ func unreachable(err error) *failure {
 	switch {
 	case errors.Is(err, pool.ErrExhausted):
 		return &failure{state: stateTooManyConnections, message: "no upstream connection became free in time",
-			hint: "Retry later, or raise pool.max_connections."}
+			hint: "Retry later, or raise default_pool_size."}
 	case errors.Is(err, pool.ErrClosed), errors.Is(err, context.Canceled):
 		return shutdown()
 	case errors.As(err, &pg):

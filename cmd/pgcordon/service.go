@@ -75,6 +75,11 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 			MaxStatementBytes:  a.config.Rewriter.MaxStatementBytes,
 			StartupTimeout:     a.config.Wire.StartupTimeout,
 			MaxUnauthenticated: a.config.Wire.MaxUnauthenticated,
+
+			MaxClients:             a.config.Wire.MaxClientConn,
+			ClientIdleTimeout:      a.config.Wire.ClientIdleTimeout,
+			IdleTransactionTimeout: a.config.Wire.IdleTransactionTimeout,
+			MaxPreparedStatements:  a.config.Wire.MaxPreparedStatements,
 		},
 	})
 	s.watch()
@@ -104,14 +109,25 @@ func (r *running) active() proxy.Active {
 }
 
 func (s *service) newPool(cfg *config.Config) *pool.Pool {
-	p := pool.New(pool.Config{
-		Upstream:       &cfg.Upstream.Config,
-		Size:           cfg.Pool.MaxConnections,
-		WaitTimeout:    cfg.Pool.AcquireTimeout,
-		ConnectTimeout: cfg.Pool.AcquireTimeout,
-	})
+	p := pool.New(poolConfig(cfg))
 	s.pools = append(s.pools, p)
 	return p
+}
+
+func poolConfig(cfg *config.Config) pool.Config {
+	return pool.Config{
+		Upstream:       &cfg.Upstream.Config,
+		Size:           cfg.Pool.Size,
+		MinSize:        cfg.Pool.MinSize,
+		ReserveSize:    cfg.Pool.ReserveSize,
+		ReserveTimeout: cfg.Pool.ReserveTimeout,
+		MaxConnections: cfg.Pool.MaxConnections,
+		WaitTimeout:    cfg.Pool.WaitTimeout,
+		ConnectTimeout: cfg.Pool.ConnectTimeout,
+		IdleTimeout:    cfg.Pool.IdleTimeout,
+		Lifetime:       cfg.Pool.Lifetime,
+		CheckDelay:     cfg.Pool.CheckDelay,
+	}
 }
 
 // watch has the metrics read the plan cache and the pools.

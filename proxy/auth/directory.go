@@ -22,6 +22,9 @@ type User struct {
 	Role string
 	// ActFor are the tenants among which a user without a tenant of its own chooses.
 	ActFor []policy.TenantID
+	// SessionPool is set when the user has its upstream connection from login to the end (pool_mode session), and not
+	// only while it is in a transaction.
+	SessionPool bool
 }
 
 // Directory holds the users who may log in. It is immutable.
