@@ -27,7 +27,8 @@ var layers = map[string][]string{
 	"policy":         {"policy/catalog", "config/yamlpos"},
 	"policy/advisor": {"policy", "policy/catalog"},
 	"policy/draft":   {"policy", "policy/catalog"},
-	"rewriter/...":   {"policy", "policy/catalog"},
+	"rewriter/lexer": {},
+	"rewriter/...":   {"policy", "policy/catalog", "rewriter/lexer"},
 	// I/O
 	"proxy/pgwire":  {},
 	"proxy/auth":    {"policy"},
