@@ -31,7 +31,7 @@ func (s *scanner) operator(c byte) token {
 		return token{}
 	}
 	token := s.text[start:end]
-	if strings.IndexAny(token[:len(token)-1], "~!@#^&|`?%") < 0 {
+	if !strings.ContainsAny(token[:len(token)-1], "~!@#^&|`?%") {
 		token = token[:1] + strings.TrimRight(token[1:], "+-")
 	}
 	s.at = start + len(token)
