@@ -68,7 +68,7 @@ type Config struct {
 	CheckDelay time.Duration
 }
 
-func (c Config) withDefaults() Config {
+func (c Config) withDefaults() *Config {
 	if c.Size <= 0 {
 		c.Size = 20
 	}
@@ -81,7 +81,7 @@ func (c Config) withDefaults() Config {
 		c.ReserveSize = min(c.ReserveSize, c.MaxConnections-c.Size)
 	}
 	c.MinSize = min(c.MinSize, c.Size)
-	return c
+	return &c
 }
 
 // Key says what a connection must have been started with; connections of equal keys are interchangeable. The zero value asks for nothing.

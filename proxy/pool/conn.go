@@ -26,7 +26,8 @@ type Conn struct {
 	pool       *Pool
 	origin     *pgconn.PgConn
 	dead       atomic.Bool
-	expires    time.Time // by Lifetime; zero for never
+	made       time.Time
+	jitter     float64 // its part of how far its lifetime is from Lifetime, 0 to 1
 	generation int
 
 	// guarded by Pool.mu
@@ -81,21 +82,22 @@ func (c *Conn) Dead() bool { return c.dead.Load() }
 func (c *Conn) Release(keep bool) {
 	p := c.pool
 	p.mu.Lock()
-	defer p.unlock()
 	if c.state != leased {
+		p.mu.Unlock()
 		panic("pool: a connection was released twice")
 	}
+	p.inUse--
+	c.shelf.leased--
 	switch {
 	case c.dead.Load():
-		p.giveUp(c, ClosedLost)
+		p.drop(c, ClosedLost)
 	case !keep || c.Backend == nil:
-		p.giveUp(c, ClosedReleased)
+		p.drop(c, ClosedReleased)
 	default:
-		p.inUse--
-		c.shelf.leased--
 		p.put(c)
-		p.fill()
 	}
+	p.fill()
+	p.unlock()
 }
 
 // farewell closes a connection that the pool has dropped. One that is idle is told, so that the server's log does not speak of a lost connection.
@@ -107,13 +109,20 @@ func (c *Conn) farewell(polite bool) {
 	_ = c.Conn.Close() // it is gone either way
 }
 
-// expired reports whether the connection is too old to be lent again, and why.
+// expired reports whether the connection is too old to be lent again, and why. Pool.mu is held.
 func (c *Conn) expired(now time.Time) (Reason, bool) {
-	switch {
-	case c.generation != c.pool.generation:
+	if c.generation != c.pool.generation {
 		return ClosedReconnect, true
-	case !c.expires.IsZero() && !now.Before(c.expires):
-		return ClosedLifetime, true
 	}
-	return 0, false
+	expires := c.expires()
+	return ClosedLifetime, !expires.IsZero() && !now.Before(expires)
+}
+
+// expires is when the connection's lifetime ends; zero for never. Those that were made together do not all end together. Pool.mu is held.
+func (c *Conn) expires() time.Time {
+	life := c.pool.cfg.Lifetime
+	if life <= 0 {
+		return time.Time{}
+	}
+	return c.made.Add(time.Duration(float64(life) * (0.9 + 0.2*c.jitter)))
 }

@@ -28,17 +28,17 @@ func (p *Pool) start(s *shelf) {
 	p.open++
 	p.dialling++
 	s.dialling++
-	generation := p.generation
-	p.work.Go(func() { p.dial(s, generation) })
+	cfg, generation := p.cfg, p.generation
+	p.work.Go(func() { p.dial(s, cfg, generation) })
 }
 
 // dial makes a connection and finds a use for it.
-func (p *Pool) dial(s *shelf, generation int) {
-	c, err := p.connect(s.key)
+func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
+	c, err := p.connect(s.key, cfg)
 	if err == nil {
 		c.shelf, c.generation = s, generation
-		if p.cfg.Backend != nil {
-			c.Backend = p.cfg.Backend(c)
+		if cfg.Backend != nil {
+			c.Backend = cfg.Backend(c)
 		}
 	}
 	p.mu.Lock()
@@ -112,20 +112,20 @@ func (p *Pool) attend(c *Conn) {
 }
 
 // connect makes a connection that is ready for a query.
-func (p *Pool) connect(k Key) (*Conn, error) {
-	cfg := p.cfg.Upstream.Copy()
+func (p *Pool) connect(k Key, pool *Config) (*Conn, error) {
+	cfg := pool.Upstream.Copy()
 	cfg.RuntimeParams = maps.Clone(cfg.RuntimeParams)
 	if cfg.RuntimeParams == nil {
 		cfg.RuntimeParams = make(map[string]string)
 	}
 	k.each(func(name, value string) { cfg.RuntimeParams[name] = value })
 	maps.Copy(cfg.RuntimeParams, baseline)
-	if cfg.ConnectTimeout <= 0 || cfg.ConnectTimeout > p.cfg.ConnectTimeout {
-		cfg.ConnectTimeout = p.cfg.ConnectTimeout // for each host
+	if cfg.ConnectTimeout <= 0 || cfg.ConnectTimeout > pool.ConnectTimeout {
+		cfg.ConnectTimeout = pool.ConnectTimeout // for each host
 	}
 	d := &dialer{dial: cfg.DialFunc}
 	cfg.DialFunc = d.Dial
-	ctx, stop := context.WithTimeout(p.closing, time.Duration(2+len(cfg.Fallbacks))*p.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(p.closing, time.Duration(2+len(cfg.Fallbacks))*pool.ConnectTimeout)
 	defer stop()
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -146,11 +146,10 @@ func (p *Pool) connect(k Key) (*Conn, error) {
 		return nil, errors.Join(err, hijacked.Conn.Close())
 	}
 	d.connected = true
-	c := &Conn{Conn: hijacked.Conn, Parameters: hijacked.ParameterStatuses, PID: hijacked.PID, pool: p, origin: conn}
-	if p.cfg.Lifetime > 0 { // those that were made together are not all replaced together
-		c.expires = time.Now().Add(time.Duration(float64(p.cfg.Lifetime) * (0.9 + 0.2*rand.Float64())))
-	}
-	return c, nil
+	return &Conn{
+		Conn: hijacked.Conn, Parameters: hijacked.ParameterStatuses, PID: hijacked.PID,
+		pool: p, origin: conn, made: time.Now(), jitter: rand.Float64(),
+	}, nil
 }
 
 // dialer makes cancel requests go to the Unix socket that the connection was made to: pgconn only knows that of the first host.

@@ -42,9 +42,9 @@ func (p *Pool) alarm(at time.Time) {
 	}
 }
 
-// due is when an idle connection has to be closed; zero for never.
+// due is when an idle connection has to be closed; zero for never. The lock is held.
 func (c *Conn) due() time.Time {
-	due := c.expires
+	due := c.expires()
 	if d := c.pool.cfg.IdleTimeout; d > 0 {
 		if at := c.idleAt.Add(d); due.IsZero() || at.Before(due) {
 			due = at

@@ -12,15 +12,17 @@ const keyPatience = 100 * time.Millisecond
 
 // Pool lends connections. It is safe for concurrent use.
 type Pool struct {
-	cfg     Config
 	closing context.Context
 	close   context.CancelFunc
 	// poke makes the keeper look at wake again.
 	poke chan struct{}
 	work sync.WaitGroup // every goroutine of the pool
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// cfg is replaced by Configure, and never changed.
+	cfg     *Config
 	closed  bool
+	retired bool
 	empty   chan struct{} // closed when the pool is closed and nothing is open
 	shelves map[Key]*shelf
 	queue   queue
@@ -54,7 +56,32 @@ func New(cfg Config) *Pool {
 }
 
 // Database is the name of the upstream database.
-func (p *Pool) Database() string { return p.cfg.Upstream.Database }
+func (p *Pool) Database() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.Upstream.Database
+}
+
+// Configure replaces the sizes and times; Upstream and Backend stay. Connections beyond a smaller Size are closed when they are idle.
+func (p *Pool) Configure(cfg Config) {
+	p.mu.Lock()
+	defer p.unlock()
+	cfg.Upstream, cfg.Backend = p.cfg.Upstream, p.cfg.Backend
+	p.cfg = cfg.withDefaults()
+	for p.idle > 0 && p.open > p.cfg.Size {
+		p.discard(p.oldest(), ClosedSurplus)
+	}
+	p.alarm(time.Now())
+	p.fill()
+}
+
+// Retire makes the pool keep no connection that nobody waits for: those who still use it are served, and another pool has taken its place.
+func (p *Pool) Retire() {
+	p.mu.Lock()
+	defer p.unlock()
+	p.retired = true
+	p.closeIdle(ClosedSurplus)
+}
 
 // Close makes Acquire fail, also for those who wait, and returns when every connection has been released and closed.
 func (p *Pool) Close() {
@@ -113,23 +140,27 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			return nil, ErrClosed
 		}
 		p.wanted, p.used = r.Key, true
-		if s := p.shelves[r.Key]; s != nil && len(s.idle) > 0 {
-			c, rested := p.lend(s, r.Prefer)
+		s := p.shelves[r.Key]
+		if s == nil || len(s.idle) == 0 {
+			w := p.enqueue(r)
 			p.unlock()
-			if !rested || c.alive(ctx, p.cfg.ConnectTimeout) {
-				return c, nil
-			}
-			p.mu.Lock()
-			p.giveUp(c, ClosedCheck)
-			p.unlock()
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
+			return p.wait(ctx, w)
+		}
+		c, rested := p.lend(s, r.Prefer)
+		patience := p.cfg.ConnectTimeout
+		p.mu.Unlock()
+		if c.Dead() {
+			p.giveUp(c, ClosedLost)
 			continue
 		}
-		w := p.enqueue(r)
-		p.unlock()
-		return p.wait(ctx, w)
+		if !rested || c.alive(ctx, patience) {
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			p.giveUp(c, ClosedCheck)
+			return nil, ctx.Err()
+		}
+		p.silent(c)
 	}
 }
 
@@ -170,8 +201,7 @@ func (p *Pool) put(c *Conn) {
 		p.drop(c, why)
 		return
 	}
-	if first := p.queue.first; first != nil && first.shelf != c.shelf && first.shelf.dialling == 0 &&
-		now.Sub(first.since) > keyPatience && p.mayDial(now) {
+	if p.yields(c, now) {
 		p.drop(c, ClosedEvicted)
 		return
 	}
@@ -181,8 +211,8 @@ func (p *Pool) put(c *Conn) {
 		p.finish(w, outcome{conn: c})
 		return
 	}
-	if p.open > p.cfg.Size {
-		p.drop(c, ClosedReserve)
+	if p.open > p.cfg.Size || p.retired {
+		p.drop(c, ClosedSurplus)
 		return
 	}
 	c.state, c.idleAt = idle, now
@@ -191,8 +221,29 @@ func (p *Pool) put(c *Conn) {
 	p.alarm(c.due())
 }
 
-// giveUp drops a leased connection, and makes another where one is needed. The lock is held.
+// yields reports whether a connection makes room for the first who waits, who needs another key. The lock is held.
+func (p *Pool) yields(c *Conn, now time.Time) bool {
+	first := p.queue.first
+	return first != nil && first.shelf != c.shelf && first.shelf.dialling == 0 && p.mayDial(now) &&
+		now.Sub(first.since) > keyPatience && now.Sub(c.made) > keyPatience
+}
+
+// silent drops a leased connection that gave no sign of life. Those that were not tried for as long would most likely not either, and
+// each would cost a client the time to find out: they go with it.
+func (p *Pool) silent(c *Conn) {
+	p.giveUp(c, ClosedCheck)
+	p.mu.Lock()
+	defer p.unlock()
+	for o := p.oldest(); o != nil && time.Since(o.idleAt) > p.cfg.CheckDelay; o = p.oldest() {
+		p.discard(o, ClosedCheck)
+	}
+	p.fill()
+}
+
+// giveUp drops a leased connection, and makes another where one is needed.
 func (p *Pool) giveUp(c *Conn, why Reason) {
+	p.mu.Lock()
+	defer p.unlock()
 	p.inUse--
 	c.shelf.leased--
 	p.drop(c, why)
@@ -237,7 +288,7 @@ func (p *Pool) unlock() {
 
 // fill makes connections for those who wait and are not served otherwise, as far as there is room. The lock is held.
 func (p *Pool) fill() {
-	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used) || p.closed {
+	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used || p.retired) || p.closed {
 		return
 	}
 	now := time.Now()
@@ -251,7 +302,7 @@ func (p *Pool) fill() {
 		}
 		p.start(w.shelf)
 	}
-	for p.mayDial(now) && p.open < p.cfg.MinSize && p.used {
+	for p.mayDial(now) && p.open < p.cfg.MinSize && p.used && !p.retired {
 		p.start(p.shelf(p.wanted))
 	}
 	if p.failures > 0 && p.dialling == 0 {
@@ -271,14 +322,19 @@ func (p *Pool) room(w *waiter) bool {
 	if p.idle == 0 {
 		return false
 	}
-	var oldest *Conn // of another key: nobody waits where one is idle
+	p.discard(p.oldest(), ClosedEvicted) // of another key: nobody waits where one is idle
+	return true
+}
+
+// oldest is the idle connection that was used least recently; nil for none. The lock is held.
+func (p *Pool) oldest() *Conn {
+	var oldest *Conn
 	for _, s := range p.shelves {
 		if len(s.idle) > 0 && (oldest == nil || s.idle[0].idleAt.Before(oldest.idleAt)) {
 			oldest = s.idle[0]
 		}
 	}
-	p.discard(oldest, ClosedEvicted)
-	return true
+	return oldest
 }
 
 // shelf returns the shelf of a key, made when there is none. The lock is held.

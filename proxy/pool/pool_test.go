@@ -3,7 +3,6 @@ package pool_test
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"testing"
 	"time"
@@ -128,16 +127,7 @@ func TestAcquireFails(t *testing.T) {
 }
 
 func TestUpstreamThatDoesNotAnswer(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	cfg, err := pgconn.ParseConfig("postgres://a@" + silent.Addr().String() + "/b?sslmode=disable")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPool(t, pool.Config{Upstream: cfg, ConnectTimeout: 50 * time.Millisecond})
+	p := newPool(t, pool.Config{Upstream: silent(t), ConnectTimeout: 50 * time.Millisecond})
 	if _, err := p.Acquire(context.Background(), request(nil)); !isConnectError(err) {
 		t.Errorf("got %v", err)
 	}

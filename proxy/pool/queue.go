@@ -9,8 +9,9 @@ import (
 type waiter struct {
 	shelf  *shelf
 	tenant string
-	since  time.Time
-	// reserve is set when it has waited long enough to be served from the reserve.
+	// since is when it has come, until when it gives up and reserveAt when the reserve may serve it; zero for never.
+	since, until, reserveAt time.Time
+	// reserve is set from reserveAt on.
 	reserve bool
 	// queued is set until it is served, has failed or has left; ready gets the outcome of the first two.
 	queued bool

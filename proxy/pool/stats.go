@@ -12,14 +12,14 @@ const (
 	ClosedIdle                    // idle for longer than IdleTimeout
 	ClosedLifetime                // older than Lifetime
 	ClosedEvicted                 // in favour of one of another key
-	ClosedReserve                 // of the reserve, and nobody waits any more
+	ClosedSurplus                 // beyond Size, or of a pool that is retired, and nobody waits
 	ClosedCheck                   // gave no sign of life when asked
 	ClosedReconnect               // made before a Reconnect
 	ClosedShutdown                // idle, or released, when the pool was closed
 	ReasonCount
 )
 
-var reasonNames = [ReasonCount]string{"released", "lost", "idle", "lifetime", "evicted", "reserve", "check", "reconnect", "shutdown"}
+var reasonNames = [ReasonCount]string{"released", "lost", "idle", "lifetime", "evicted", "surplus", "check", "reconnect", "shutdown"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

@@ -9,7 +9,13 @@ import (
 func (p *Pool) enqueue(r Request) *waiter {
 	w := waiters.Get().(*waiter)
 	w.shelf, w.tenant, w.since = p.shelf(r.Key), r.Tenant, time.Now()
-	w.reserve = p.cfg.ReserveSize > 0 && p.cfg.ReserveTimeout <= 0
+	w.until, w.reserveAt, w.reserve = time.Time{}, time.Time{}, p.cfg.ReserveTimeout <= 0
+	if p.cfg.WaitTimeout > 0 {
+		w.until = w.since.Add(p.cfg.WaitTimeout)
+	}
+	if p.cfg.ReserveSize > 0 && !w.reserve {
+		w.reserveAt = w.since.Add(p.cfg.ReserveTimeout)
+	}
 	p.queue.push(w)
 	p.fill()
 	return w
@@ -20,8 +26,8 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*Conn, error) {
 	done := ctx.Done()
 	var alarm <-chan time.Time
 	var timer *time.Timer
-	if d := p.patience(w, w.since); d >= 0 {
-		timer = time.NewTimer(d)
+	if at := w.next(w.since); !at.IsZero() {
+		timer = time.NewTimer(time.Until(at))
 		defer timer.Stop()
 		alarm = timer.C
 	}
@@ -31,59 +37,50 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*Conn, error) {
 			waiters.Put(w)
 			return got.conn, got.err
 		case <-done:
-			return nil, p.leave(w, ctx.Err())
+			if c, _ := p.leave(w, nil); c != nil {
+				c.Release(true)
+			}
+			return nil, ctx.Err()
 		case now := <-alarm:
-			if p.tooLong(w, now) {
-				return nil, p.leave(w, ErrExhausted)
+			if !w.until.IsZero() && !now.Before(w.until) {
+				return p.leave(w, ErrExhausted)
 			}
-			if d := p.patience(w, now); d >= 0 {
-				timer.Reset(d)
+			p.fromReserve(w)
+			if at := w.next(now); !at.IsZero() {
+				timer.Reset(time.Until(at))
 			}
 		}
 	}
 }
 
-// patience is how long w still waits before something changes for it; negative for ever.
-func (p *Pool) patience(w *waiter, now time.Time) time.Duration {
-	d := time.Duration(-1)
-	if p.cfg.WaitTimeout > 0 {
-		d = max(w.since.Add(p.cfg.WaitTimeout).Sub(now), 0)
+// next is when something changes for w after now; zero for never.
+func (w *waiter) next(now time.Time) time.Time {
+	if w.reserveAt.After(now) && (w.until.IsZero() || w.reserveAt.Before(w.until)) {
+		return w.reserveAt
 	}
-	if p.cfg.ReserveSize > 0 && p.cfg.ReserveTimeout > 0 {
-		if r := w.since.Add(p.cfg.ReserveTimeout).Sub(now); r > 0 && (d < 0 || r < d) {
-			d = r
-		}
-	}
-	return d
+	return w.until
 }
 
-// tooLong reports whether w has waited long enough. One that has not may now be served from the reserve.
-func (p *Pool) tooLong(w *waiter, now time.Time) bool {
-	waited := now.Sub(w.since)
-	if p.cfg.WaitTimeout > 0 && waited >= p.cfg.WaitTimeout {
-		return true
-	}
+// fromReserve lets w be served from the reserve.
+func (p *Pool) fromReserve(w *waiter) {
 	p.mu.Lock()
 	defer p.unlock()
-	if w.queued && !w.reserve && waited >= p.cfg.ReserveTimeout {
+	if w.queued {
 		w.reserve = true
 		p.fill()
 	}
-	return false
 }
 
-// leave takes w out of the queue with an error. A connection that it was served meanwhile goes to the next.
-func (p *Pool) leave(w *waiter, err error) error {
+// leave takes w out of the queue with an error, unless it has had its outcome.
+func (p *Pool) leave(w *waiter, err error) (*Conn, error) {
 	p.mu.Lock()
 	if w.queued {
 		p.finish(w, outcome{err: err})
 	}
 	p.unlock()
-	if got := <-w.ready; got.conn != nil {
-		got.conn.Release(true)
-	}
+	got := <-w.ready
 	waiters.Put(w)
-	return err
+	return got.conn, got.err
 }
 
 // finish tells w the outcome; a connection counts as leased already. The lock is held.

@@ -58,6 +58,19 @@ func (r *reader) Check(context.Context) error {
 	return r.unwell
 }
 
+func (r *reader) checked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.checks
+}
+
+// say sets what Check returns.
+func (r *reader) say(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unwell = err
+}
+
 // Read waits for what Run has read.
 func (r *reader) Read(b []byte) (int, error) {
 	r.mu.Lock()
@@ -76,6 +89,21 @@ func (r *reader) Read(b []byte) (int, error) {
 func upstream(t testing.TB, pg *throwaway.Postgres) *pgconn.Config {
 	t.Helper()
 	cfg, err := pgconn.ParseConfig(pg.DSN(pg.Superuser, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// silent is an upstream that takes connections and never answers.
+func silent(t testing.TB) *pgconn.Config {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	cfg, err := pgconn.ParseConfig("postgres://a@" + l.Addr().String() + "/b?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
 	}

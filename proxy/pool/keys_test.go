@@ -1,0 +1,95 @@
+package pool_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"pgcordon/proxy/pool"
+)
+
+func named(name string) map[string]string { return map[string]string{"application_name": name} }
+
+func isNamed(t testing.TB, c *pool.Conn, name string) {
+	t.Helper()
+	if got := value(t, c, "SHOW application_name"); got != name {
+		t.Errorf("a connection of %q instead of %q", got, name)
+	}
+}
+
+func TestIdleConnectionsOfOtherKeysMakeRoom(t *testing.T) {
+	p := newPool(t, pool.Config{Size: 2})
+	a, b := acquire(t, p, named("a")), acquire(t, p, named("b"))
+	b.Release(true)
+	a.Release(true)
+	c := acquire(t, p, named("c"))
+	isNamed(t, c, "c")
+	eventually(t, "the one that was used least recently to be closed", b.Dead)
+	if a.Dead() {
+		t.Error("the one that was used last is closed")
+	}
+	again := acquire(t, p, named("a"))
+	if again != a {
+		t.Error("the idle connection of the key was not used")
+	}
+	if s := p.Stats(); s.InUse != 2 || s.Connects != 3 || s.Closed[pool.ClosedEvicted] != 1 {
+		t.Errorf("%+v", s)
+	}
+	// Both are in use: a request for a third key waits for one to be released.
+	waiting := wait(t, p, context.Background(), request(named("d")))
+	again.Release(true)
+	got := <-waiting
+	isNamed(t, got.conn, "d")
+	got.conn.Release(true)
+	c.Release(true)
+}
+
+func TestKeysThatTakeTurns(t *testing.T) {
+	p := newPool(t, pool.Config{Size: 1})
+	held := acquire(t, p, named("a"))
+	other := wait(t, p, context.Background(), request(named("b")))
+	same := wait(t, p, context.Background(), request(named("a")))
+	// The connection is kept for who came later but needs no other one, though not for ever.
+	held.Release(true)
+	got := <-same
+	if got.conn != held {
+		t.Fatalf("not handed over: %v", got.err)
+	}
+	same = wait(t, p, context.Background(), request(named("a")))
+	eventually(t, "the first to have waited for long", func() bool { return p.Stats().LongestWait > 200*time.Millisecond })
+	held.Release(true)
+	first := <-other
+	if first.err != nil {
+		t.Fatal(first.err)
+	}
+	isNamed(t, first.conn, "b")
+	select {
+	case <-same:
+		t.Error("two connections in a pool of one")
+	default:
+	}
+	first.conn.Release(true)
+	got = <-same
+	isNamed(t, got.conn, "a")
+	got.conn.Release(true)
+	if s := p.Stats(); s.Connects != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A setting that the upstream refuses is an error for who asks for it, and for nobody else.
+func TestSettingThatIsRefused(t *testing.T) {
+	p := newPool(t, pool.Config{Size: 2})
+	good := acquire(t, p, nil)
+	for range 20 { // a failure of the upstream would be followed by pauses of some 15 seconds
+		if _, err := p.Acquire(context.Background(), request(map[string]string{"datestyle": "nonsense"})); !isConnectError(err) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	other := acquire(t, p, nil)
+	good.Release(true)
+	other.Release(true)
+	if s := p.Stats(); s.Connects != 2 || s.ConnectFailures != 20 || s.Idle != 2 {
+		t.Errorf("%+v", s)
+	}
+}
