@@ -43,9 +43,6 @@ type service struct {
 	lastReload   atomic.Pointer[admin.Reload]
 	// swapping is held while active is replaced: by a reload, or by a session that has changed the schema.
 	swapping sync.Mutex
-	// pools are all that were made: a reload that changes the upstream makes another, and sessions keep theirs.
-	// Only startService, reload and stop use it, which do not run at the same time.
-	pools []*pool.Pool
 
 	failed  chan error
 	serving sync.WaitGroup
@@ -55,6 +52,8 @@ type service struct {
 type running struct {
 	*assembly
 	pool *pool.Pool
+	// former are the pools that reloads have replaced: sessions may still use them.
+	former []*pool.Pool
 }
 
 func (s *service) current() *running { return s.active.Load() }
@@ -66,7 +65,7 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 		gate:     limit.NewGate(a.config.Limits.Of),
 		observer: observe.New(observe.Options{Logger: log}),
 	}
-	first := &running{assembly: a, pool: s.newPool(a.config)}
+	first := &running{assembly: a, pool: pool.New(poolConfig(a.config))}
 	s.active.Store(first)
 	s.proxy = proxy.New(proxy.Config{
 		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh,
@@ -108,38 +107,13 @@ func (r *running) active() proxy.Active {
 	}
 }
 
-func (s *service) newPool(cfg *config.Config) *pool.Pool {
-	p := pool.New(poolConfig(cfg))
-	s.pools = append(s.pools, p)
-	return p
-}
-
-func poolConfig(cfg *config.Config) pool.Config {
-	return pool.Config{
-		Upstream:       &cfg.Upstream.Config,
-		Size:           cfg.Pool.Size,
-		MinSize:        cfg.Pool.MinSize,
-		ReserveSize:    cfg.Pool.ReserveSize,
-		ReserveTimeout: cfg.Pool.ReserveTimeout,
-		MaxConnections: cfg.Pool.MaxConnections,
-		WaitTimeout:    cfg.Pool.WaitTimeout,
-		ConnectTimeout: cfg.Pool.ConnectTimeout,
-		IdleTimeout:    cfg.Pool.IdleTimeout,
-		Lifetime:       cfg.Pool.Lifetime,
-		CheckDelay:     cfg.Pool.CheckDelay,
-	}
-}
-
 // watch has the metrics read the plan cache and the pools.
 func (s *service) watch() {
 	s.observer.WatchCache(func() observe.Cache {
 		c := s.current().rewriter.CacheStats()
 		return observe.Cache{Hits: c.Hits, Misses: c.Misses, Evictions: c.Evictions, Entries: c.Entries, Bytes: int64(c.Bytes)}
 	})
-	s.observer.WatchPool(func() observe.Pool {
-		p := s.current().pool.Stats()
-		return observe.Pool{Open: p.InUse + p.Idle, InUse: p.InUse, Waiting: p.Waiting, Max: p.Max}
-	})
+	s.observer.WatchPool(func() observe.Pool { return s.current().poolState() })
 }
 
 // listen opens all listeners before it serves one, so that an address in use is found before a client is let in.
@@ -249,16 +223,14 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 		logProblems(s.log, "reload refused, nothing was changed", err)
 		return false
 	}
-	r := &running{assembly: next, pool: s.current().pool}
-	if !sameUpstream(s.current().config, next.config) {
-		r.pool = s.newPool(next.config)
-	}
+	r, adopt := s.current().withPool(next)
 	for i, l := range next.config.Listen {
 		s.certificates[i].Store(l.Certificate)
 	}
 	s.gate.SetLimits(next.config.Limits.Of)
 	s.active.Store(r)
 	s.proxy.Swap(r.active())
+	adopt()
 	s.lastReload.Store(&admin.Reload{At: time.Now()})
 	logBound(s.log, "reloaded", next)
 	return false
@@ -277,16 +249,11 @@ func (s *service) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &running{assembly: next, pool: current.pool}
+	r := &running{assembly: next, pool: current.pool, former: current.former}
 	s.active.Store(r)
 	s.proxy.Swap(r.active())
 	logBound(s.log, "catalog read again after a change of the schema", next)
 	return nil
-}
-
-// sameUpstream reports whether the pool of one configuration serves the other.
-func sameUpstream(a, b *config.Config) bool {
-	return a.Pool == b.Pool && a.Upstream.ConnString() == b.Upstream.ConnString() && a.Upstream.Password == b.Upstream.Password
 }
 
 // stop drains; sessions that have not ended when ctx does are cut off, which is no error.
@@ -295,9 +262,7 @@ func (s *service) stop(ctx context.Context) error {
 	if err := s.proxy.Shutdown(ctx); err != nil {
 		s.log.Warn("sessions were cut off", "error", err)
 	}
-	for _, p := range s.pools {
-		p.Close()
-	}
+	s.current().closePools()
 	var err error
 	if s.admin != nil {
 		// Scrapes are short, but a client that does not read must not keep the process.

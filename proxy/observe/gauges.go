@@ -9,14 +9,6 @@ type Cache struct {
 	Bytes                   int64
 }
 
-// Pool is the state of the pool of upstream connections.
-type Pool struct {
-	Open    int // connections to the server
-	InUse   int // of them, leased to a session
-	Waiting int // sessions that wait for one
-	Max     int // how many there may be
-}
-
 // WatchCache registers the plan cache's metrics; state is called at each collection. To be called once.
 func (o *Observer) WatchCache(state func() Cache) {
 	o.registry.MustRegister(&reader{
@@ -31,22 +23,6 @@ func (o *Observer) WatchCache(state func() Cache) {
 		read: func() []float64 {
 			c := state()
 			return []float64{float64(c.Hits), float64(c.Misses), float64(c.Evictions), float64(c.Entries), float64(c.Bytes)}
-		},
-	})
-}
-
-// WatchPool registers the pool's metrics; state is called at each collection. To be called once.
-func (o *Observer) WatchPool(state func() Pool) {
-	o.registry.MustRegister(&reader{
-		descs: []*prometheus.Desc{
-			desc("pgcordon_pool_open_connections", "Connections to the upstream server."),
-			desc("pgcordon_pool_leased_connections", "Connections to the upstream server that a session uses."),
-			desc("pgcordon_pool_waiting_sessions", "Sessions that wait for a connection to the upstream server."),
-			desc("pgcordon_pool_max_connections", "Connections to the upstream server that there may be."),
-		},
-		read: func() []float64 {
-			p := state()
-			return []float64{float64(p.Open), float64(p.InUse), float64(p.Waiting), float64(p.Max)}
 		},
 	})
 }

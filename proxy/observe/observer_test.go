@@ -137,7 +137,10 @@ func TestRefusedLoginsAreCountedWithoutNames(t *testing.T) {
 func TestGaugesComeFromTheirOwners(t *testing.T) {
 	o := New(Options{})
 	o.WatchCache(func() Cache { return Cache{Hits: 5, Misses: 4, Evictions: 3, Entries: 2, Bytes: 1024} })
-	o.WatchPool(func() Pool { return Pool{Open: 7, InUse: 6, Waiting: 1, Max: 100} })
+	o.WatchPool(func() Pool {
+		return Pool{Open: 7, Idle: 1, InUse: 6, Connecting: 2, Waiting: 1, LongestWait: 1500 * time.Millisecond, Max: 100,
+			Waits: 8, Waited: 250 * time.Millisecond, Connects: 9, ConnectFailures: 3, Closed: []Closed{{"lost", 4}, {"idle", 5}}}
+	})
 	got := scrape(t, o)
 	want(t, got, "pgcordon_plan_cache_hits_total", "5")
 	want(t, got, "pgcordon_plan_cache_misses_total", "4")
@@ -145,7 +148,16 @@ func TestGaugesComeFromTheirOwners(t *testing.T) {
 	want(t, got, "pgcordon_plan_cache_entries", "2")
 	want(t, got, "pgcordon_plan_cache_bytes", "1024")
 	want(t, got, "pgcordon_pool_open_connections", "7")
+	want(t, got, "pgcordon_pool_idle_connections", "1")
 	want(t, got, "pgcordon_pool_leased_connections", "6")
+	want(t, got, "pgcordon_pool_connecting_connections", "2")
+	want(t, got, "pgcordon_pool_longest_wait_seconds", "1.5")
+	want(t, got, "pgcordon_pool_waits_total", "8")
+	want(t, got, "pgcordon_pool_wait_seconds_total", "0.25")
+	want(t, got, "pgcordon_pool_connects_total", "9")
+	want(t, got, "pgcordon_pool_connect_failures_total", "3")
+	want(t, got, `pgcordon_pool_closed_connections_total{reason="lost"}`, "4")
+	want(t, got, `pgcordon_pool_closed_connections_total{reason="idle"}`, "5")
 	want(t, got, "pgcordon_pool_waiting_sessions", "1")
 	want(t, got, "pgcordon_pool_max_connections", "100")
 }
@@ -154,7 +166,7 @@ func TestGaugesComeFromTheirOwners(t *testing.T) {
 func everything(t testing.TB, o *Observer) {
 	acme := identity(t, "acme")
 	o.WatchCache(func() Cache { return Cache{} })
-	o.WatchPool(func() Pool { return Pool{} })
+	o.WatchPool(func() Pool { return Pool{Closed: []Closed{{"lost", 0}}} })
 	o.Session(proxy.SessionEvent{Phase: proxy.SessionOpened, Identity: acme})
 	o.Decided(proxy.Decision{Identity: acme, Plan: planOf(rewriter.KindSelect)})
 	o.Decided(proxy.Decision{Identity: acme, Denial: &rewriter.Denial{Rule: "relation-denied"}})
@@ -184,8 +196,8 @@ func TestMetricsFollowPrometheusConventions(t *testing.T) {
 			}
 		}
 	}
-	if ours != 18 {
-		t.Errorf("%d metrics were linted, want all 18", ours)
+	if ours != 26 {
+		t.Errorf("%d metrics were linted, want all 26", ours)
 	}
 	if p, err := promlint.New(strings.NewReader("# TYPE bad counter\nbad 1\n")).Lint(); err != nil || len(p) == 0 {
 		t.Errorf("the linter finds nothing wrong with a bad name: %v, %v", p, err)

@@ -32,54 +32,10 @@ func TestStorm(t *testing.T) {
 		ReserveTimeout: 20 * time.Millisecond, WaitTimeout: 20 * time.Second, Lifetime: 300 * time.Millisecond,
 		IdleTimeout: 50 * time.Millisecond, CheckDelay: 5 * time.Millisecond})
 
-	var owners sync.Map // *pool.Conn to *atomic.Int32
-	var served, gaveUp, lost atomic.Int64
-	client := func(n uint64) error {
-		r := rand.New(rand.NewPCG(seed, n))
-		var last *pool.Conn
-		for range turns {
-			key := fmt.Sprintf("storm %d", r.IntN(1+r.IntN(4)))
-			ctx, stop := context.Background(), func() {}
-			if r.IntN(4) == 0 {
-				ctx, stop = context.WithTimeout(ctx, time.Duration(r.IntN(20))*time.Millisecond)
-			}
-			c, err := p.Acquire(ctx, pool.Request{Key: pool.NewKey(named(key)), Prefer: last})
-			stop()
-			if err != nil {
-				if errors.Is(err, context.DeadlineExceeded) {
-					gaveUp.Add(1)
-					continue
-				}
-				return err
-			}
-			owner, _ := owners.LoadOrStore(c, new(atomic.Int32))
-			if owner.(*atomic.Int32).Add(1) != 1 {
-				return errors.New("two clients have the same connection")
-			}
-			if s := p.Stats(); s.InUse+s.Idle+s.Connecting > size+reserve || s.InUse < 1 {
-				return fmt.Errorf("%+v", s)
-			}
-			got, _, err := ask(c, "SHOW application_name")
-			switch {
-			case err != nil:
-				lost.Add(1)
-			case got != key:
-				return fmt.Errorf("a connection of %q instead of %q", got, key)
-			default:
-				served.Add(1)
-			}
-			if err == nil && r.IntN(30) == 0 { // ends another connection, idle or not
-				_, _, err = ask(c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'storm%' AND query LIKE 'SHOW%' ORDER BY random() LIMIT 1")
-			}
-			last = c
-			owner.(*atomic.Int32).Add(-1)
-			c.Release(err == nil && r.IntN(10) > 0)
-		}
-		return nil
-	}
+	w := &storm{pool: p, seed: seed, turns: turns, most: size + reserve}
 	failures := make(chan error, clients)
 	for n := range clients {
-		go func() { failures <- client(uint64(n)) }()
+		go func() { failures <- w.client(uint64(n)) }()
 	}
 	for range clients {
 		if err := <-failures; err != nil {
@@ -87,8 +43,8 @@ func TestStorm(t *testing.T) {
 		}
 	}
 	s := p.Stats()
-	t.Logf("%d served, %d gave up, %d lost: %+v", served.Load(), gaveUp.Load(), lost.Load(), s)
-	if s.InUse != 0 || s.Waiting != 0 || served.Load() < int64(clients*turns/4) {
+	t.Logf("%d served, %d gave up, %d lost: %+v", w.served.Load(), w.gaveUp.Load(), w.lost.Load(), s)
+	if s.InUse != 0 || s.Waiting != 0 || w.served.Load() < int64(clients*turns/4) {
 		t.Errorf("%+v", s)
 	}
 	p.Close()
@@ -102,6 +58,69 @@ func TestStorm(t *testing.T) {
 	}
 	eventually(t, "no goroutine to be left", func() bool { return goroutines() == 0 || runtime.NumGoroutine() <= before })
 	eventually(t, "the server to have no connection left", func() bool { return sessions(t, "storm%") == 0 })
+}
+
+// storm is what its clients share.
+type storm struct {
+	pool         *pool.Pool
+	seed         uint64
+	turns, most  int
+	owners       sync.Map // *pool.Conn to *atomic.Int32
+	served       atomic.Int64
+	gaveUp, lost atomic.Int64
+}
+
+func (w *storm) client(n uint64) error {
+	r := rand.New(rand.NewPCG(w.seed, n))
+	var last *pool.Conn
+	for range w.turns {
+		key := fmt.Sprintf("storm %d", r.IntN(1+r.IntN(4)))
+		ctx, stop := context.Background(), func() {}
+		if r.IntN(4) == 0 {
+			ctx, stop = context.WithTimeout(ctx, time.Duration(r.IntN(20))*time.Millisecond)
+		}
+		c, err := w.pool.Acquire(ctx, pool.Request{Key: pool.NewKey(named(key)), Prefer: last})
+		stop()
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			w.gaveUp.Add(1)
+			continue
+		case err != nil:
+			return err
+		}
+		if err := w.use(c, key, r); err != nil {
+			return err
+		}
+		last = c
+	}
+	return nil
+}
+
+// use does something with a connection, and gives it back.
+func (w *storm) use(c *pool.Conn, key string, r *rand.Rand) error {
+	owner, _ := w.owners.LoadOrStore(c, new(atomic.Int32))
+	if owner.(*atomic.Int32).Add(1) != 1 {
+		return errors.New("two clients have the same connection")
+	}
+	if s := w.pool.Stats(); s.InUse+s.Idle+s.Connecting > w.most || s.InUse < 1 {
+		return fmt.Errorf("%+v", s)
+	}
+	got, _, err := ask(c, "SHOW application_name")
+	switch {
+	case err != nil:
+		w.lost.Add(1)
+	case got != key:
+		return fmt.Errorf("a connection of %q instead of %q", got, key)
+	default:
+		w.served.Add(1)
+	}
+	if err == nil && r.IntN(30) == 0 { // ends a connection, idle or not
+		_, _, err = ask(c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "+
+			"WHERE application_name LIKE 'storm%' AND query LIKE 'SHOW%' ORDER BY random() LIMIT 1")
+	}
+	owner.(*atomic.Int32).Add(-1)
+	c.Release(err == nil && r.IntN(10) > 0)
+	return nil
 }
 
 // goroutines counts those of the pool's.
