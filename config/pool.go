@@ -18,6 +18,15 @@ type Pool struct {
 	ReserveTimeout, WaitTimeout, ConnectTimeout, IdleTimeout, Lifetime, CheckDelay time.Duration
 }
 
+// Most is how many connections there may be at once.
+func (p Pool) Most() int {
+	most := p.Size + p.ReserveSize
+	if p.MaxConnections > 0 {
+		most = min(most, p.MaxConnections)
+	}
+	return most
+}
+
 func (l *loader) pool() {
 	u := l.file.Upstream
 	at := func(key string) yamlpos.Path { return yamlpos.Path{"upstream", key} }

@@ -75,7 +75,7 @@ func newCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := newCheckReport(a.bound)
+			report := newCheckReport(a.bound, a.config.Pool.Most())
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), report)
 			} else {
@@ -92,11 +92,12 @@ func newCheckCommand() *cobra.Command {
 	return cmd
 }
 
-func newCheckReport(b *policy.Bound) *checkReport {
+// newCheckReport looks at a policy that is bound, for a proxy that has so many connections at most.
+func newCheckReport(b *policy.Bound, connections int) *checkReport {
 	r := &checkReport{
 		Database: b.Catalog.Database, ServerVersion: b.Catalog.ServerVersion, UpstreamRole: b.Catalog.Role.Name,
 		Relations: []checkRelation{}, Functions: []checkFunction{}, Extensions: []checkExtension{}, UserFunctions: userFunctions(b),
-		Findings: advisor.Check(b),
+		Findings: advisor.Check(b, advisor.Connections(b, connections)...),
 	}
 	for _, t := range advisor.Relations(b) {
 		c := checkRelation{

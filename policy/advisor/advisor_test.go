@@ -207,3 +207,18 @@ info mixed-without-defaults public.templates
 info soft-delete-key public.tasks
 `)
 }
+
+func TestConnections(t *testing.T) {
+	b := policy.Bind(&policy.Policy{}, &catalog.Snapshot{Role: catalog.UpstreamRole{Name: "app", Connections: 20}})
+	if got := advisor.Connections(b, 19); got != nil {
+		t.Errorf("19 and one for the catalog fit: %v", got)
+	}
+	got := advisor.Connections(b, 20)
+	if len(got) != 1 || got[0].Object != "app" || got[0].Severity != advisor.Warning {
+		t.Fatalf("%v", got)
+	}
+	all := advisor.Check(b, append(got, advisor.Finding{Severity: advisor.Error})...)
+	if all[0].Severity != advisor.Error {
+		t.Errorf("errors do not come first: %v", all)
+	}
+}

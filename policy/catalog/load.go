@@ -133,9 +133,13 @@ SELECT r.rolname::text, r.rolsuper, r.rolbypassrls, r.rolcreatedb, r.rolcreatero
                SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN up ON m.member = up.oid)
              SELECT g.rolname::text FROM up JOIN pg_catalog.pg_roles g ON g.oid = up.oid ORDER BY 1),
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n
-             WHERE `+userSchemas+` AND pg_catalog.has_schema_privilege(n.oid, 'CREATE') ORDER BY 1)
+             WHERE `+userSchemas+` AND pg_catalog.has_schema_privilege(n.oid, 'CREATE') ORDER BY 1),
+       (SELECT least(pg_catalog.current_setting('max_connections')::int - pg_catalog.current_setting('superuser_reserved_connections')::int
+                       - coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0),
+                     nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
+        FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
-		[]any{&r.Name, &r.Superuser, &r.BypassRLS, &r.CreateDB, &r.CreateRole, &r.CanTemp, &r.MemberOf, &r.CanCreateIn}, func() {})
+		[]any{&r.Name, &r.Superuser, &r.BypassRLS, &r.CreateDB, &r.CreateRole, &r.CanTemp, &r.MemberOf, &r.CanCreateIn, &r.Connections}, func() {})
 }
 
 // loadedSchemas and userSchemas are conditions on pg_namespace n.

@@ -42,7 +42,7 @@ func TestSnapshotFile(t *testing.T) {
 }
 
 const schema = `
-CREATE ROLE loader LOGIN;
+CREATE ROLE loader LOGIN CONNECTION LIMIT 7;
 CREATE ROLE grouped NOLOGIN;
 GRANT pg_monitor TO grouped;
 GRANT grouped TO loader;
@@ -183,7 +183,7 @@ func TestLoad(t *testing.T) {
 	equal("domain", shop.Types["price"].Base, uint32(1700))
 
 	equal("extension of a type", s.Schemas["public"].Types["citext"].Extension, "citext")
-	equal("role", s.Role, catalog.UpstreamRole{Name: "loader", CanTemp: true, CanCreateIn: []string{"shop"},
+	equal("role", s.Role, catalog.UpstreamRole{Name: "loader", CanTemp: true, CanCreateIn: []string{"shop"}, Connections: 7,
 		MemberOf: []string{"grouped", "pg_monitor", "pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"}})
 
 	if !slices.ContainsFunc(s.Casts, func(c catalog.Cast) bool { return c.Extension == "citext" }) {

@@ -186,4 +186,6 @@ type UpstreamRole struct {
 	// CanCreateIn are the schemas, and CanTemp tells whether there are temporary tables, that it may create in.
 	CanCreateIn []string
 	CanTemp     bool
+	// Connections is how many it may have to the database at once, if nobody else has any; 0 when that is not known.
+	Connections int
 }
