@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script. Besides testscript's own commands there are
 //
-//	database FILE            make a database of an SQL file, for the role app; sets $DSN and $SUPER (the same as superuser)
+//	database FILE            make a database of an SQL file, for the role app; sets $DSN, $SOCKET_DSN (over a Unix socket) and $SUPER (as superuser)
 //	admin SQL                run SQL in it as superuser
 //	serve [FLAG...]          start pgcordon serve; sets $PROXY to host:port once it listens, and $ADMIN to the admin listener's
 //	query DSN SQL...         run statements on one connection; standard output gets rows and errors
@@ -83,6 +83,7 @@ func scriptDatabase(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(pg.Exec(ctx, name, "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"+ts.ReadFile(args[0])))
 	ts.Check(pg.Exec(ctx, name, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app"))
 	ts.Setenv("DSN", pg.DSN("app", name))
+	ts.Setenv("SOCKET_DSN", fmt.Sprintf("host=%s port=%d user=app dbname=%s", pg.SocketDir, pg.Port, name))
 	ts.Setenv("SUPER", pg.DSN(pg.Superuser, name))
 	ts.Setenv("DATABASE", name)
 }
@@ -153,7 +154,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	s.cmd.Args[0] = "pgcordon"
 	s.cmd.Dir, s.cmd.Stderr, s.cmd.Stdout = ts.MkAbs("."), s, s
 	s.cmd.Env = os.Environ()
-	for _, name := range []string{"PATH", "DSN", "SOCKETS"} {
+	for _, name := range []string{"PATH", "DSN", "SOCKET_DSN", "SOCKETS"} {
 		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(s.cmd.Start())

@@ -48,7 +48,7 @@ type Config struct {
 
 	// Size is how many connections there may be; 0 means 20.
 	Size int
-	// MinSize is how many are kept once there was a request; at most Size.
+	// MinSize is how many are kept once there was one; at most Size.
 	MinSize int
 	// ReserveSize is how many more there may be when somebody has waited for longer than ReserveTimeout (0: at once).
 	ReserveSize    int

@@ -52,6 +52,7 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 	} else {
 		p.count.connects++
 		p.failures = 0
+		p.wanted, p.used = s.key, true
 		if c.Backend != nil {
 			p.work.Go(func() { p.attend(c) })
 		}
@@ -64,6 +65,7 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 func (p *Pool) failed(s *shelf, err error) {
 	failure := outcome{err: &ConnectError{Err: err}}
 	if settingRefused(err) {
+		p.used = p.used && p.wanted != s.key
 		for s.first != nil {
 			p.finish(s.first, failure)
 		}

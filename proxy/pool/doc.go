@@ -18,8 +18,8 @@
 //
 // Who finds no idle connection waits. Requests of one key are served in the order of their arrival: a connection that is released goes to the first
 // of them directly, and nobody overtakes. A connection of another key is closed in favour of who waits when it is idle, the least recently used one
-// first, or when it is released and the first in the queue has waited for longer than keyPatience: sooner would cost a new connection
-// for every transaction where two keys take turns.
+// first, or when it is released and the first in the queue has waited for longer than keyPatience, and the connection has served its own key for as
+// long: sooner would cost a new connection for every transaction where keys take turns.
 //
 // # How connections come and go
 //
@@ -28,10 +28,13 @@
 // A setting that the upstream refuses is only the fault of who has asked for it.
 //
 // The Backend of a connection reads it as long as it lives, idle or leased: so one that dies while it is idle leaves the pool at once. One that was
-// idle for longer than CheckDelay is asked for a sign of life before it is lent.
+// idle for longer than CheckDelay is asked for a sign of life before it is lent, where the Backend can do that; without one all that were idle for as long go.
 //
-// The least of the connections that are idle for longer than IdleTimeout, or older than Lifetime, are closed by the keeper; MinSize of them stay, and are made anew,
-// with the key that was asked for last.
+// A reload changes sizes and times in place (Configure). Another upstream is another pool: the old one is retired, which serves who still uses it and
+// keeps nothing.
+//
+// The keeper closes connections that are idle for longer than IdleTimeout, down to MinSize, and idle ones that are older than Lifetime. When there are
+// fewer than MinSize, others are made with the key of the last one that was lent or made.
 //
 // # Locks
 //

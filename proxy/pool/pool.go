@@ -30,7 +30,7 @@ type Pool struct {
 	open, inUse, idle, dialling int
 	// dropped are connections that unlock will close.
 	dropped []drop
-	// wanted is the key that was asked for last, once there was a request.
+	// wanted is the key of the connection that was lent or made last, once there was one.
 	wanted     Key
 	used       bool
 	generation int
@@ -139,7 +139,6 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			p.mu.Unlock()
 			return nil, ErrClosed
 		}
-		p.wanted, p.used = r.Key, true
 		s := p.shelves[r.Key]
 		if s == nil || len(s.idle) == 0 {
 			w := p.enqueue(r)
@@ -175,6 +174,7 @@ func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
 	p.idle--
 	p.inUse++
 	s.leased++
+	p.wanted = s.key
 	c.state = leased
 	return c, p.cfg.CheckDelay > 0 && time.Since(c.idleAt) > p.cfg.CheckDelay
 }
