@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"slices"
 
 	"pgcordon/config"
@@ -8,9 +9,10 @@ import (
 	"pgcordon/proxy/pool"
 )
 
-func poolConfig(cfg *config.Config) pool.Config {
+func poolConfig(cfg *config.Config, log *slog.Logger) pool.Config {
 	return pool.Config{
 		Upstream:       &cfg.Upstream.Config,
+		Log:            log,
 		Size:           cfg.Pool.Size,
 		MinSize:        cfg.Pool.MinSize,
 		ReserveSize:    cfg.Pool.ReserveSize,
@@ -26,12 +28,12 @@ func poolConfig(cfg *config.Config) pool.Config {
 
 // withPool returns what next is running with, and what has to be done once that is in force: the pool goes on, with the new sizes and times, unless
 // the upstream is another one. Then a new pool takes its place, and the old one serves those who are still using it.
-func (r *running) withPool(next *assembly) (_ *running, adopt func()) {
+func (r *running) withPool(next *assembly, log *slog.Logger) (_ *running, adopt func()) {
 	if sameUpstream(r.config, next.config) {
-		return &running{assembly: next, pool: r.pool, former: r.former}, func() { r.pool.Configure(poolConfig(next.config)) }
+		return &running{assembly: next, pool: r.pool, former: r.former}, func() { r.pool.Configure(poolConfig(next.config, log)) }
 	}
 	former := append(slices.Clip(r.former), r.pool)
-	return &running{assembly: next, pool: pool.New(poolConfig(next.config)), former: former}, r.pool.Retire
+	return &running{assembly: next, pool: pool.New(poolConfig(next.config, log)), former: former}, r.pool.Retire
 }
 
 // sameUpstream reports whether the connections of one configuration serve the other.

@@ -65,7 +65,7 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 		gate:     limit.NewGate(a.config.Limits.Of),
 		observer: observe.New(observe.Options{Logger: log}),
 	}
-	first := &running{assembly: a, pool: pool.New(poolConfig(a.config))}
+	first := &running{assembly: a, pool: pool.New(poolConfig(a.config, log))}
 	s.active.Store(first)
 	s.proxy = proxy.New(proxy.Config{
 		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh,
@@ -223,7 +223,7 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 		logProblems(s.log, "reload refused, nothing was changed", err)
 		return false
 	}
-	r, adopt := s.current().withPool(next)
+	r, adopt := s.current().withPool(next, s.log)
 	for i, l := range next.config.Listen {
 		s.certificates[i].Store(l.Certificate)
 	}

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -45,6 +46,8 @@ type Config struct {
 	Upstream *pgconn.Config
 	// Backend makes the reader of a new connection, before it is lent. Nil: nobody reads but who leases it, and it is closed when it is released.
 	Backend func(*Conn) Backend
+	// Log is told when the upstream cannot be reached, and when it can again; nil for nobody.
+	Log *slog.Logger
 
 	// Size is how many connections there may be; 0 means 20.
 	Size int
@@ -74,6 +77,9 @@ func (c Config) withDefaults() *Config {
 	}
 	if c.ConnectTimeout <= 0 {
 		c.ConnectTimeout = 15 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.ReserveSize = max(c.ReserveSize, 0)
 	if c.MaxConnections > 0 {

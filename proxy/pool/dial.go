@@ -42,7 +42,7 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 		}
 	}
 	p.mu.Lock()
-	defer p.unlock()
+	before := p.failures
 	p.dialling--
 	s.dialling--
 	if err != nil {
@@ -58,7 +58,16 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 		}
 		p.put(c)
 	}
+	after, closed := p.failures, p.closed
 	p.fill()
+	p.unlock()
+	switch {
+	case closed:
+	case after > before && after&(after-1) == 0: // the first, second, fourth … in a row
+		cfg.Log.Warn("connecting to the upstream failed", "error", err, "attempts", after)
+	case after == 0 && before > 0:
+		cfg.Log.Info("the upstream can be reached again", "attempts", before+1)
+	}
 }
 
 // failed decides who learns of an attempt that has failed, and when the next is made. The lock is held.

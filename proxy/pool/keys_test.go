@@ -2,6 +2,8 @@ package pool_test
 
 import (
 	"context"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +76,51 @@ func TestKeysThatTakeTurns(t *testing.T) {
 	got.conn.Release(true)
 	if s := p.Stats(); s.Connects != 3 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// More keys than connections, with more who want them all the time: everybody is served, and connections are not made for each turn.
+func TestManyKeysShareFewConnections(t *testing.T) {
+	const keys, clients, turns = 5, 3, 40
+	p := newPool(t, pool.Config{Size: 2})
+	var served [keys]atomic.Int64
+	enough := func() bool {
+		for i := range served {
+			if served[i].Load() < turns {
+				return false
+			}
+		}
+		return true
+	}
+	failures := make(chan error, keys*clients)
+	for n := range keys * clients {
+		go func() {
+			for !enough() {
+				c, err := p.Acquire(context.Background(), request(named(strconv.Itoa(n%keys))))
+				if err != nil {
+					failures <- err
+					return
+				}
+				_, _, err = ask(c, "SELECT 1")
+				c.Release(err == nil)
+				served[n%keys].Add(1)
+			}
+			failures <- nil
+		}()
+	}
+	for range keys * clients {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+	total := int64(0)
+	for i := range served {
+		total += served[i].Load()
+	}
+	s := p.Stats()
+	t.Logf("%d served over %d connections, waited %v each", total, s.Connects, s.Waited/time.Duration(s.Waits))
+	if int64(s.Connects) > total/10 {
+		t.Errorf("%d connections for %d requests", s.Connects, total)
 	}
 }
 

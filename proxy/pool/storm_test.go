@@ -53,8 +53,8 @@ func TestStorm(t *testing.T) {
 	for _, n := range s.Closed {
 		closed += n
 	}
-	if s.Idle+s.Connecting != 0 || s.Connects != closed {
-		t.Errorf("after Close: %+v", s)
+	if err := p.Audit(); err != nil || s.Idle+s.Connecting != 0 || s.Connects != closed {
+		t.Errorf("after Close: %v, %+v", err, s)
 	}
 	eventually(t, "no goroutine to be left", func() bool { return goroutines() == 0 || runtime.NumGoroutine() <= before })
 	eventually(t, "the server to have no connection left", func() bool { return sessions(t, "storm%") == 0 })
@@ -104,6 +104,9 @@ func (w *storm) use(c *pool.Conn, key string, r *rand.Rand) error {
 	}
 	if s := w.pool.Stats(); s.InUse+s.Idle+s.Connecting > w.most || s.InUse < 1 {
 		return fmt.Errorf("%+v", s)
+	}
+	if err := w.pool.Audit(); err != nil {
+		return err
 	}
 	got, _, err := ask(c, "SHOW application_name")
 	switch {

@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -66,7 +67,8 @@ func TestUpstreamThatIsGone(t *testing.T) {
 		dials.Add(1)
 		return dial(ctx, network, address)
 	}
-	p := newPool(t, pool.Config{Upstream: cfg, Size: 4})
+	var log strings.Builder // the pool writes to it one line after the other
+	p := newPool(t, pool.Config{Upstream: cfg, Size: 4, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	held := acquire(t, p, nil)
 	pg.Crash()
 	eventually(t, "the end of the connection", held.Dead)
@@ -105,6 +107,14 @@ func TestUpstreamThatIsGone(t *testing.T) {
 	value(t, d, "SELECT 1")
 	c.Release(true)
 	d.Release(true)
+	p.Close()
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if n := strings.Count(log.String(), "level=WARN msg=\"connecting to the upstream failed\""); n == 0 || n > 5 {
+		t.Errorf("%d warnings", n)
+	}
+	if !strings.Contains(lines[len(lines)-1], "level=INFO msg=\"the upstream can be reached again\"") {
+		t.Errorf("the log ends %s", lines[len(lines)-1])
+	}
 }
 
 // What the upstream has left is used while it refuses more.
