@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pgcordon/proxy/pool"
+	"pgcordon/test/throwaway/throwawaytest"
 )
 
 func named(name string) map[string]string { return map[string]string{"application_name": name} }
@@ -49,6 +50,8 @@ func TestIdleConnectionsOfOtherKeysMakeRoom(t *testing.T) {
 func TestKeysThatTakeTurns(t *testing.T) {
 	p := newPool(t, pool.Config{Size: 1})
 	held := acquire(t, p, named("a"))
+	began := time.Now()
+	eventually(t, "the connection to have served its key for long", func() bool { return time.Since(began) > 150*time.Millisecond })
 	other := wait(t, p, context.Background(), request(named("b")))
 	same := wait(t, p, context.Background(), request(named("a")))
 	// The connection is kept for who came later but needs no other one, though not for ever.
@@ -131,15 +134,41 @@ func TestSettingThatIsRefused(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	good := acquire(t, p, nil)
-	for range 20 { // a failure of the upstream would be followed by pauses of some 15 seconds
+	began := time.Now()
+	for range 20 {
 		if _, err := p.Acquire(context.Background(), request(map[string]string{"datestyle": "nonsense"})); !isConnectError(err) {
 			t.Fatalf("got %v", err)
 		}
+	}
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("%v: as if the upstream had failed, with pauses", took)
 	}
 	other := acquire(t, p, nil)
 	good.Release(true)
 	other.Release(true)
 	if s := p.Stats(); s.Connects != 2 || s.ConnectFailures != 21 || s.Idle != 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What the upstream begins to refuse is not tried for ever to keep the least.
+func TestSettingThatIsRefusedLater(t *testing.T) {
+	pg := throwawaytest.ForTest(t)
+	ctx := context.Background()
+	if err := pg.Exec(ctx, "postgres", "CREATE ROLE passing"); err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(t, pool.Config{Size: 2, MinSize: 1})
+	acquire(t, p, map[string]string{"role": "passing"}).Release(true)
+	if err := pg.Exec(ctx, "postgres", "DROP ROLE passing"); err != nil {
+		t.Fatal(err)
+	}
+	p.Reconnect()
+	eventually(t, "the refusal", func() bool { s := p.Stats(); return s.ConnectFailures > 0 && s.Connecting == 0 })
+	for range 5 {
+		acquire(t, p, nil).Release(false)
+	}
+	if s := p.Stats(); s.ConnectFailures != 1 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -166,7 +166,7 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 // lend takes an idle connection off the shelf; rested says that it has to be checked. The lock is held.
 func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
 	c = prefer
-	if c == nil || c.shelf != s || c.state != idle || !s.take(c) {
+	if c == nil || !s.take(c) {
 		c = s.idle[len(s.idle)-1]
 		s.idle[len(s.idle)-1] = nil
 		s.idle = s.idle[:len(s.idle)-1]

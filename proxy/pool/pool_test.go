@@ -126,6 +126,27 @@ func TestAcquireFails(t *testing.T) {
 	}
 }
 
+// A connection that comes at the moment at which its waiter gives up goes on to the next.
+func TestGivingUpWhileServed(t *testing.T) {
+	p := newPool(t, pool.Config{Size: 1})
+	for range 200 {
+		held := acquire(t, p, nil)
+		ctx, stop := context.WithCancel(context.Background())
+		w := wait(t, p, ctx, request(nil))
+		stop()
+		held.Release(true)
+		switch got := <-w; {
+		case got.conn != nil:
+			got.conn.Release(true)
+		case !errors.Is(got.err, context.Canceled):
+			t.Fatal(got.err)
+		}
+		if s := p.Stats(); s.InUse != 0 || s.Idle != 1 {
+			t.Fatalf("%+v", s)
+		}
+	}
+}
+
 func TestUpstreamThatDoesNotAnswer(t *testing.T) {
 	p := newPool(t, pool.Config{Upstream: silent(t), ConnectTimeout: 50 * time.Millisecond})
 	if _, err := p.Acquire(context.Background(), request(nil)); !isConnectError(err) {

@@ -120,7 +120,18 @@ func newPool(t testing.TB, cfg pool.Config) *pool.Pool {
 		cfg.Backend = newReader
 	}
 	p := pool.New(cfg)
-	t.Cleanup(p.Close)
+	t.Cleanup(func() {
+		closed := make(chan struct{})
+		go func() {
+			p.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(10 * time.Second):
+			t.Error("a connection was not given back")
+		}
+	})
 	return p
 }
 
