@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgcordon/proxy/pool"
@@ -119,11 +120,22 @@ func TestUpstreamThatIsGone(t *testing.T) {
 
 // What the upstream has left is used while it refuses more.
 func TestUpstreamThatIsFull(t *testing.T) {
-	pg := throwawaytest.Start(t, throwaway.Options{Settings: map[string]string{"max_connections": "5", "superuser_reserved_connections": "3",
+	pg := throwawaytest.Start(t, throwaway.Options{Settings: map[string]string{"max_connections": "6", "superuser_reserved_connections": "3",
 		"max_wal_senders": "0"}})
-	if err := pg.Exec(context.Background(), "postgres", "CREATE ROLE app LOGIN"); err != nil {
+	ctx := context.Background()
+	admin, err := pgx.Connect(ctx, pg.DSN("", "postgres")) // has one of the three that are not reserved
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer admin.Close(ctx)
+	if _, err := admin.Exec(ctx, "CREATE ROLE app LOGIN"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server to have no other session", func() bool {
+		n := 0
+		err := admin.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'").Scan(&n)
+		return err == nil && n == 1
+	})
 	cfg, err := pgconn.ParseConfig(pg.DSN("app", "postgres"))
 	if err != nil {
 		t.Fatal(err)

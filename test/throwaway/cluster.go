@@ -44,6 +44,11 @@ func (p *Postgres) configure(extra map[string]string) error {
 		"password_encryption":     "scram-sha-256", // 13 would make md5 of it
 	}
 	maps.Copy(settings, extra)
+	return p.set(settings)
+}
+
+// set adds to postgresql.conf, where the last line for a setting counts.
+func (p *Postgres) set(settings map[string]string) error {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&b, "%s = '%s'\n", name, strings.ReplaceAll(settings[name], "'", "''"))

@@ -6,6 +6,7 @@
 //	conn, err := pgx.Connect(ctx, pg.DSN("", "postgres"))  // superuser over 127.0.0.1
 //	err = pg.Exec(ctx, "postgres", "CREATE DATABASE shop") // as superuser
 //	err = pg.Restart(ctx)                                  // same data, same port
+//	other, err := pg.Standby(ctx)                          // a copy that follows it
 //
 // Tests use throwawaytest.ForTest(t), which shares one server in a test binary; it lives in a package of its own so that
 // the pgcordon binary, which starts a throwaway server for `pgcordon demo`, does not link package testing.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 )
 
-// Standby starts a hot standby of a running server: a copy that follows it, for reading alone until Promote.
+// Standby starts a hot standby of a running server, which is stopped while it is copied: a server that follows it, for reading alone until Promote.
 func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
 	dir, err := makeDir(p.cred)
 	if err != nil {
@@ -20,18 +22,33 @@ func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	cmd := s.command("pg_basebackup", "--pgdata="+s.data(), "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
-		"--host="+p.Host, "--port="+strconv.Itoa(p.Port), "--username="+p.Superuser)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("pg_basebackup: %w\n%s", err, out), s.Stop())
+	if err := p.copyTo(ctx, s); err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
-	if err := s.configure(nil); err != nil {
+	follow := fmt.Sprintf("host=%s port=%d user=%s", p.Host, p.Port, p.Superuser)
+	if err := s.set(map[string]string{"unix_socket_directories": s.SocketDir, "primary_conninfo": follow}); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	if err := os.WriteFile(filepath.Join(s.data(), "standby.signal"), nil, 0o644); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	if err := s.launchOnFreePort(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
+}
+
+// copyTo stops the server, copies its data and starts it again. pg_basebackup would do without the pause, but not every installation has it.
+func (p *Postgres) copyTo(ctx context.Context, s *Postgres) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halt(syscall.SIGINT)
+	cmd := exec.Command("cp", "-a", p.data(), s.data())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.cred}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copying the data: %w\n%s", err, out)
+	}
+	return p.launch(ctx)
 }
 
 // Promote makes a standby a server of its own.
