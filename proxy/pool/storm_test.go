@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pgcordon/proxy/pool"
+	"pgcordon/test/throwaway"
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
@@ -21,10 +22,7 @@ import (
 func TestStorm(t *testing.T) {
 	pg := throwawaytest.ForTest(t)
 	const size, reserve, clients = 6, 2, 40
-	turns := 60
-	if testing.Short() {
-		turns = 20
-	}
+	turns := patience(60)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	before := runtime.NumGoroutine()
@@ -60,6 +58,62 @@ func TestStorm(t *testing.T) {
 	eventually(t, "the server to have no connection left", func() bool { return sessions(t, "storm%") == 0 })
 }
 
+// The same while the upstream restarts, in order and not: who waits is told or served, and afterwards all goes on.
+func TestStormWhileTheUpstreamRestarts(t *testing.T) {
+	pg := throwawaytest.Start(t, throwaway.Options{})
+	const size, clients = 5, 20
+	p := newPool(t, pool.Config{Upstream: upstream(t, pg), Size: size, MinSize: 2, CheckDelay: 5 * time.Millisecond})
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	w := &storm{pool: p, seed: seed, turns: patience(40), most: size, restarts: true}
+	round := func(n int) chan error {
+		failures := make(chan error, clients)
+		for i := range clients {
+			go func() { failures <- w.client(uint64(n*clients + i)) }()
+		}
+		return failures
+	}
+	for n, away := range []func() error{
+		func() error { return pg.Restart(context.Background()) },
+		func() error { pg.Crash(); return pg.Restart(context.Background()) },
+	} {
+		failures, served := round(n), w.served.Load()
+		eventually(t, "the storm", func() bool { return w.served.Load() > served+clients })
+		if err := away(); err != nil {
+			t.Fatal(err)
+		}
+		for range clients {
+			if err := <-failures; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := p.Audit(); err != nil {
+			t.Error(err)
+		}
+	}
+	w.restarts = false // the upstream is back: nobody may notice anything
+	acquire(t, p, nil).Release(true)
+	failures := round(2)
+	for range clients {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+	s := p.Stats()
+	t.Logf("%d served, %d gave up, %d lost, %d refused: %+v", w.served.Load(), w.gaveUp.Load(), w.lost.Load(), w.refused.Load(), s)
+	if err := p.Audit(); err != nil || s.InUse != 0 || s.Waiting != 0 {
+		t.Errorf("%v %+v", err, s)
+	}
+}
+
+// patience is how many turns a client takes.
+func patience(turns int) int {
+	if testing.Short() {
+		return turns / 2
+	}
+	return turns
+}
+
 // storm is what its clients share.
 type storm struct {
 	pool         *pool.Pool
@@ -68,6 +122,9 @@ type storm struct {
 	owners       sync.Map // *pool.Conn to *atomic.Int32
 	served       atomic.Int64
 	gaveUp, lost atomic.Int64
+	// restarts is set when the upstream may be away; refused counts who learnt of it.
+	restarts bool
+	refused  atomic.Int64
 }
 
 func (w *storm) client(n uint64) error {
@@ -84,6 +141,9 @@ func (w *storm) client(n uint64) error {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			w.gaveUp.Add(1)
+			continue
+		case w.restarts && isConnectError(err):
+			w.refused.Add(1)
 			continue
 		case err != nil:
 			return err
