@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,6 +18,10 @@ const (
 	pauseLeast = 50 * time.Millisecond
 	pauseMost  = time.Second
 )
+
+// outagePatience is for how long who waits is not told that the upstream cannot be reached, or is not ready: a server that restarts is
+// back before.
+const outagePatience = time.Second
 
 // mayDial reports whether a connection may be made now: after a failure a single one tries, when the pause is over. The lock is held.
 func (p *Pool) mayDial(now time.Time) bool {
@@ -84,11 +89,13 @@ func (p *Pool) failed(s *shelf, err error) {
 	if p.failures < 10 {
 		pause = min(pauseLeast<<p.failures, pauseMost)
 	}
+	now := time.Now()
 	p.failures++
-	p.retry = time.Now().Add(pause)
+	p.retry, p.outage = now.Add(pause), failure.err
+	passes := mayPass(err)
 	for w := p.queue.first; w != nil; {
 		next := w.all.next
-		if w.shelf.leased == 0 && w.shelf.dialling == 0 {
+		if w.shelf.leased == 0 && w.shelf.dialling == 0 && (!passes || now.Sub(w.since) >= outagePatience) {
 			p.finish(w, failure)
 		}
 		w = next
@@ -107,6 +114,15 @@ func settingRefused(err error) bool {
 		return true
 	}
 	return false
+}
+
+// mayPass tells failures that a restart of the upstream brings, and a moment later none, from those that stay until somebody changes something.
+func mayPass(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return true // the network
+	}
+	return strings.HasPrefix(pg.Code, "57") || strings.HasPrefix(pg.Code, "53") // operator intervention, insufficient resources
 }
 
 // attend runs the reader of a connection.

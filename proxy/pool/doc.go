@@ -24,7 +24,7 @@
 // # How connections come and go
 //
 // A connection is made in a goroutine of its own, for nobody in particular: whoever gets one back first serves the first who waits. When that fails,
-// those fail who can get no connection otherwise; the next attempt is a single one, after a pause that grows from pauseLeast to pauseMost.
+// those fail who can get no connection otherwise, after outagePatience if a restart of the upstream could be the reason; the next attempt is a single one, after a pause that grows from pauseLeast to pauseMost.
 // A setting that the upstream refuses is only the fault of who has asked for it.
 //
 // The Backend of a connection reads it as long as it lives, idle or leased: so one that dies while it is idle leaves the pool at once. One that was

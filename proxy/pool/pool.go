@@ -34,9 +34,11 @@ type Pool struct {
 	wanted     Key
 	used       bool
 	generation int
-	// failures counts the attempts to connect that have failed since the last success; none is made before retry.
+	// failures counts the attempts to connect that have failed since the last success; none is made before retry, and outage is the last
+	// error.
 	failures int
 	retry    time.Time
+	outage   error
 	// wake is when the keeper looks next; zero for never.
 	wake  time.Time
 	count counters

@@ -37,13 +37,13 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*Conn, error) {
 			waiters.Put(w)
 			return got.conn, got.err
 		case <-done:
-			if c, _ := p.leave(w, nil); c != nil {
+			if c, _ := p.leave(w); c != nil {
 				c.Release(true)
 			}
 			return nil, ctx.Err()
 		case now := <-alarm:
 			if !w.until.IsZero() && !now.Before(w.until) {
-				return p.leave(w, ErrExhausted)
+				return p.leave(w)
 			}
 			p.fromReserve(w)
 			if at := w.next(now); !at.IsZero() {
@@ -71,10 +71,14 @@ func (p *Pool) fromReserve(w *waiter) {
 	}
 }
 
-// leave takes w out of the queue with an error, unless it has had its outcome.
-func (p *Pool) leave(w *waiter, err error) (*Conn, error) {
+// leave takes w out of the queue, unless it has had its outcome: it has waited in vain for a connection to become free, or to be made.
+func (p *Pool) leave(w *waiter) (*Conn, error) {
 	p.mu.Lock()
 	if w.queued {
+		err := ErrExhausted
+		if p.failures > 0 && w.shelf.leased == 0 {
+			err = p.outage
+		}
 		p.finish(w, outcome{err: err})
 	}
 	p.unlock()
