@@ -16,6 +16,10 @@ import (
 // What stands in WHEN runs on the joined rows, which are the tenant's on both sides: nothing has to be guarded there.
 
 func (p *pass) mergeStmt(s *pg.MergeStmt) {
+	if p.cat.ServerVersion < 150000 {
+		p.mergeUnknown(s)
+		return
+	}
 	ctes := p.with(s.WithClause, nil, nil)
 	t, target := p.target(s.Relation)
 	if t == nil {
@@ -53,6 +57,19 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 			p.mergeWhen(w, t, source)
 		}
 	}
+}
+
+// mergeUnknown answers as servers do that have no MERGE: with the word as it is written, and its place.
+func (p *pass) mergeUnknown(s *pg.MergeStmt) {
+	word, at := "MERGE", int32(-1)
+	if scan, err := pg.Scan(p.req.SQL); err == nil && p.inView == 0 {
+		for _, t := range scan.Tokens {
+			if t.Token == pg.Token_MERGE && t.Start < s.Relation.Location {
+				word, at = p.req.SQL[t.Start:t.End], t.Start
+			}
+		}
+	}
+	p.denyAt(at, stateSyntax, ruleSyntax, `syntax error at or near "`+word+`"`, "")
 }
 
 // mergeWhen rewrites one WHEN clause. Behind NOT MATCHED there is no row of the target, and only the source can be named.

@@ -37,7 +37,13 @@ func refusalRule(err *pgconn.PgError) string {
 	return ""
 }
 
-const stateCanceled = "57014"
+const (
+	stateCanceled    = "57014"
+	stateSyntaxError = "42601"
+)
+
+// grammarHint is what the proxy says beside a syntax error before servers that may know more of SQL.
+const grammarHint = "pgcordon parses with the grammar of PostgreSQL 16."
 
 // compare judges the answers of the proxy and of the tenant's own world. The text says what differs.
 func compare(step *Step, proxied, own Answer) (Verdict, string) {
@@ -61,7 +67,8 @@ func compare(step *Step, proxied, own Answer) (Verdict, string) {
 		return Different, fmt.Sprintf("message: proxy %s, own world %s", describe(proxied.Err), describe(own.Err))
 	case proxied.Err != nil && (proxied.Err.Position != 0 || analysed(own.Err)) && proxied.Err.Position != own.Err.Position:
 		return Different, fmt.Sprintf("error position: proxy %d, own world %d", proxied.Err.Position, own.Err.Position)
-	case proxied.Err != nil && proxied.Err.Hint != own.Err.Hint && analysed(own.Err) && !((step.NoHints || step.Views) && proxied.Err.Hint == ""):
+	case proxied.Err != nil && proxied.Err.Hint != own.Err.Hint && analysed(own.Err) && !((step.NoHints || step.Views) && proxied.Err.Hint == "") &&
+		!(state(proxied) == stateSyntaxError && proxied.Err.Hint == grammarHint):
 		return Different, fmt.Sprintf("hint: proxy %q, own world %q", proxied.Err.Hint, own.Err.Hint)
 	case proxied.Status != own.Status:
 		return Different, fmt.Sprintf("transaction status: proxy %c, own world %c", proxied.Status, own.Status)
