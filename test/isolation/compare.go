@@ -45,10 +45,32 @@ const (
 // grammarHint is what the proxy says beside a syntax error before servers that may know more of SQL.
 const grammarHint = "pgcordon parses with the grammar of PostgreSQL 16."
 
+// grammarMajor is the major version of the server whose grammar the proxy parses with.
+const grammarMajor = 16
+
+// grammars judges errors that come from the proxy's grammar not being the server's; false when it is not that. A newer server may understand what
+// the proxy refuses. An older one refuses what the proxy has parsed, and its error has no place in the client's text; where both refuse, the
+// proxy has read on.
+func grammars(major int, proxied, own Answer) (Verdict, bool) {
+	syntax := state(proxied) == stateSyntaxError
+	switch {
+	case syntax && major > grammarMajor && proxied.Err.Hint == grammarHint && own.Err == nil:
+		return Refused, true
+	case syntax && major > grammarMajor && proxied.Err.Hint == grammarHint && state(own) != stateSyntaxError:
+		return BothRefused, true
+	case syntax && major < grammarMajor && state(own) == stateSyntaxError && proxied.Status == own.Status:
+		return Same, true
+	}
+	return Same, false
+}
+
 // compare judges the answers of the proxy and of the tenant's own world. The text says what differs.
-func compare(step *Step, proxied, own Answer) (Verdict, string) {
+func compare(major int, step *Step, proxied, own Answer) (Verdict, string) {
 	if text := leak(step.Tenant, proxied); text != "" {
 		return Different, "another tenant's marker in: " + text
+	}
+	if verdict, other := grammars(major, proxied, own); other {
+		return verdict, ""
 	}
 	switch {
 	case proxied.Broken != "" || own.Broken != "":

@@ -77,7 +77,7 @@ func (r *run) steps(ctx context.Context) (*Finding, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w after %s", err, step.Query.SQL())
 		}
-		verdict, text := compare(step, proxied, own)
+		verdict, text := compare(r.batch.Schema.Major, step, proxied, own)
 		r.stats.count(step, verdict, proxied, own)
 		if verdict == Different {
 			kind, _, _ := strings.Cut(text, ":")
