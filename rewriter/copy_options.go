@@ -72,7 +72,7 @@ func (p *pass) copyHeader(d *pg.DefElem, c *Copy) {
 		return
 	}
 	matches := p.cat.ServerVersion >= 150000
-	if text, ok := optionText(d.Arg); ok && matches && strings.EqualFold(text, "match") {
+	if text, ok := optionText(d.Arg); ok && strings.EqualFold(text, "match") && (matches || c.From) {
 		if !c.From {
 			p.deny(stateFeature, ruleClause, `cannot use "match" with HEADER in COPY TO`, "")
 		}
