@@ -18,7 +18,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix race lint fuzz bench build isolation mutation setup
+.PHONY: demo test test-matrix race lint fuzz bench bench-micro build isolation mutation setup
 
 # build: the program, bin/pgcordon
 build:
@@ -66,4 +66,8 @@ mutation: setup
 
 # bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
 bench: setup
-	go run ./bench $(BENCHFLAGS)
+	go run ./bench --output bench/results $(BENCHFLAGS)
+
+# bench-micro: what the parts cost, with benchstat; fills the table in bench/README.md
+bench-micro: setup
+	go run ./scripts/benchmicro $(BENCHFLAGS)

@@ -1,9 +1,8 @@
-// Command relay forwards TCP connections and does nothing else: two goroutines copy bytes through 16 KiB buffers. It is
-// the yardstick for what any proxy written in Go has to spend on a round trip.
-package main
+// Package relay forwards connections and does nothing else: two goroutines copy bytes through 16 KiB buffers. It is the yardstick for
+// what any proxy written in Go has to spend on a round trip.
+package relay
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -13,16 +12,8 @@ import (
 
 const bufferBytes = 16 << 10
 
-func main() {
-	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
-	target := flag.String("target", "", "address to forward to")
-	flag.Parse()
-	fmt.Fprintln(os.Stderr, "relay:", serve(*listen, *target))
-	os.Exit(1)
-}
-
-// serve forwards until it cannot listen any more.
-func serve(listen, target string) error {
+// Serve forwards what connects to the TCP address listen to the address to, until it cannot listen any more.
+func Serve(listen, network, to string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
@@ -32,13 +23,13 @@ func serve(listen, target string) error {
 		if err != nil {
 			return err
 		}
-		go relay(client, target)
+		go relay(client, network, to)
 	}
 }
 
-func relay(client net.Conn, target string) {
+func relay(client net.Conn, network, to string) {
 	defer client.Close()
-	server, err := net.Dial("tcp", target)
+	server, err := net.Dial(network, to)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "relay:", err)
 		return
@@ -68,7 +59,7 @@ func pump(dst, src net.Conn) {
 			break
 		}
 	}
-	if half, ok := dst.(*net.TCPConn); ok {
-		half.CloseWrite()
+	if half, ok := dst.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // the other side may be gone
 	}
 }

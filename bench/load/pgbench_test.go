@@ -1,11 +1,12 @@
-package main
+package load
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"pgcordon/bench/report"
 )
 
 const pgbenchOutput = `pgbench (15.20 (Debian 15.20-0+deb12u1))
@@ -23,13 +24,25 @@ initial connection time = 21.021 ms
 tps = 18056.120718 (without initial connection time)
 `
 
+// Before version 15 there are no failed transactions, and the last line reads otherwise.
+const olderOutput = `number of transactions actually processed: 500
+latency average = 0.5 ms
+tps = 1999.0 (including connections establishing)
+tps = 2000.0 (excluding connections establishing)
+`
+
 func TestSummary(t *testing.T) {
-	var m measurement
-	if err := m.readSummary(pgbenchOutput); err != nil {
-		t.Fatal(err)
-	}
-	if want := (measurement{TPS: 18056.120718, Transactions: 90210, AverageMs: 0.886}); m != want {
-		t.Errorf("got %+v, want %+v", m, want)
+	for out, want := range map[string]report.Measurement{
+		pgbenchOutput: {PerSecond: 18056.120718, Transactions: 90210, Latency: report.Latency{Average: 0.886}},
+		olderOutput:   {PerSecond: 2000, Transactions: 500, Latency: report.Latency{Average: 0.5}},
+	} {
+		var m report.Measurement
+		if err := readSummary(&m, out); err != nil {
+			t.Fatal(err)
+		}
+		if m != want {
+			t.Errorf("got %+v, want %+v", m, want)
+		}
 	}
 	for name, out := range map[string]string{
 		"nothing":             "",
@@ -37,7 +50,8 @@ func TestSummary(t *testing.T) {
 		"no transactions":     strings.Replace(pgbenchOutput, "90210", "0", 1),
 		"an aborted client":   pgbenchOutput + "pgbench: error: client 3 script 0 aborted in command 1\n",
 	} {
-		if err := m.readSummary(out); err == nil {
+		var m report.Measurement
+		if err := readSummary(&m, out); err == nil {
 			t.Errorf("%s: taken for a good run", name)
 		}
 	}
@@ -53,36 +67,15 @@ func TestLatencies(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var m measurement
-	if err := m.readLatencies(dir); err != nil {
+	var m report.Measurement
+	if err := readLatencies(&m, dir); err != nil {
 		t.Fatal(err)
 	}
-	if m.P50Ms != 0.2 || m.P99Ms != 9 {
-		t.Errorf("p50 %v, p99 %v, want 0.2 and 9", m.P50Ms, m.P99Ms)
+	if m.Latency.P50 != 0.2 || m.Latency.P99 != 9 {
+		t.Errorf("p50 %v, p99 %v, want 0.2 and 9", m.Latency.P50, m.Latency.P99)
 	}
-	var none measurement
-	if err := none.readLatencies(t.TempDir()); err != nil || none != (measurement{}) {
+	var none report.Measurement
+	if err := readLatencies(&none, t.TempDir()); err != nil || none != (report.Measurement{}) {
 		t.Errorf("without a log: %+v, %v", none, err)
-	}
-}
-
-func TestCPUOfAProgramWithAnOddName(t *testing.T) {
-	got, err := cpuOf("4711 (a) b (c) S 1 1 1 0 -1 4194304 100 0 0 0 250 150 0 0 20 0 5 0 1 1 1")
-	if err != nil || got != 4*time.Second {
-		t.Errorf("got %v, %v, want 4s", got, err)
-	}
-}
-
-func TestMediansAndRatios(t *testing.T) {
-	c := &combination{}
-	for _, tps := range []float64{100, 300, 200} {
-		c.add("direct", measurement{TPS: tps})
-		c.add("pgbouncer-session", measurement{TPS: tps / 2, ProxyCPU: 10})
-		c.add("pgcordon", measurement{TPS: tps * 2, ProxyCPU: 20})
-	}
-	got := c.find("pgcordon")
-	if got.TPS != 400 || got.TPSMin != 200 || got.TPSMax != 600 || got.TPSToDirect != 2 || got.TPSToPgBouncer != 4 ||
-		got.CPUToPgBouncer != 2 || got.CPUToRelay != 0 {
-		t.Errorf("got %+v", got)
 	}
 }
