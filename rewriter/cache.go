@@ -15,10 +15,25 @@ type CacheStats struct {
 	Bytes                   int
 }
 
+// err is the denial as an error; nil for none.
+func (p planned) err() error {
+	if p.denial == nil {
+		return nil
+	}
+	return p.denial
+}
+
+func (p planned) size() int {
+	if p.plan == nil {
+		return 0
+	}
+	return p.plan.size
+}
+
 // cacheShards spreads the locks.
 const cacheShards = 16
 
-// cache keeps plans and denials by everything that they depend on, the least recently used going first when the bound is reached.
+// cache keeps what was found out by everything that it depends on, the least recently used going first when the bound is reached.
 // The policy's epoch is not in the key: a cache belongs to one rewriter, a rewriter to one bound policy.
 type cache struct {
 	seed                    maphash.Seed
@@ -35,10 +50,15 @@ type cacheShard struct {
 }
 
 type cacheEntry struct {
-	key    string
+	key   string
+	value any
+	size  int
+}
+
+// planned is what the cache of texts keeps: a plan or a denial.
+type planned struct {
 	plan   *Plan
 	denial *Denial
-	size   int
 }
 
 func newCache(bytes int) *cache {
@@ -50,9 +70,11 @@ func newCache(bytes int) *cache {
 	return c
 }
 
-// cacheKey is unambiguous: every part is preceded by its length.
-func cacheKey(r *Request) string {
-	b := make([]byte, 0, len(r.SQL)+64)
+// appendKey appends what a text's plan depends on, and then the text. It is unambiguous: every part is preceded by its length.
+func appendKey(b []byte, r *Request) []byte { return append(appendEnvironment(b, r), r.SQL...) }
+
+// appendEnvironment appends what a plan depends on besides the text.
+func appendEnvironment(b []byte, r *Request) []byte {
 	b = append(b, byte(r.Protocol))
 	b = appendText(b, r.Role)
 	b = binary.AppendUvarint(b, uint64(len(r.SearchPath)))
@@ -64,52 +86,52 @@ func cacheKey(r *Request) string {
 		b = binary.AppendUvarint(b, uint64(t))
 	}
 	if r.Temporary != nil {
-		b = appendText(b, r.Temporary.Key)
-	} else {
-		b = appendText(b, "")
+		return appendText(b, r.Temporary.Key)
 	}
-	return string(append(b, r.SQL...))
+	return appendText(b, "")
 }
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func (c *cache) shard(key string) *cacheShard {
-	return &c.shards[maphash.String(c.seed, key)%cacheShards]
+func (c *cache) shard(key []byte) *cacheShard {
+	return &c.shards[maphash.Bytes(c.seed, key)%cacheShards]
 }
 
-func (c *cache) get(key string) (*cacheEntry, bool) {
+// get returns what is kept for a key; nil for nothing.
+func (c *cache) get(key []byte) any {
 	s := c.shard(key)
 	s.mu.Lock()
-	el := s.entries[key]
+	el := s.entries[string(key)]
 	if el == nil {
 		s.mu.Unlock()
 		c.misses.Add(1)
-		return nil, false
+		return nil
 	}
 	s.lru.MoveToFront(el)
-	e := el.Value.(*cacheEntry)
+	v := el.Value.(*cacheEntry).value
 	s.mu.Unlock()
 	c.hits.Add(1)
-	return e, true
+	return v
 }
 
-func (c *cache) put(key string, plan *Plan, denial *Denial) {
-	e := &cacheEntry{key: key, plan: plan, denial: denial, size: len(key) + entryOverhead}
-	if plan != nil {
-		e.size += plan.size
-	}
+// put keeps a value of so many bytes in the place of what was kept for the key.
+func (c *cache) put(key []byte, value any, size int) {
 	s := c.shard(key)
+	e := &cacheEntry{key: string(key), value: value, size: size + len(key) + entryOverhead}
 	if e.size > s.max/4 {
 		return // one huge text shall not push out all others
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.entries[key] != nil {
-		return
+	if old := s.entries[e.key]; old != nil {
+		s.bytes -= old.Value.(*cacheEntry).size
+		old.Value = e
+		s.lru.MoveToFront(old)
+	} else {
+		s.entries[e.key] = s.lru.PushFront(e)
 	}
-	s.entries[key] = s.lru.PushFront(e)
 	s.bytes += e.size
 	for s.bytes > s.max {
 		old := s.lru.Remove(s.lru.Back()).(*cacheEntry)
@@ -137,15 +159,18 @@ func planSize(p *Plan) int {
 	return n
 }
 
-// CacheStats returns the plan cache's counters.
+// CacheStats returns the counters of plans by text and by shape. A text that is found by its shape was not found by itself, and is a hit.
 func (r *Rewriter) CacheStats() CacheStats {
-	st := CacheStats{Hits: r.cache.hits.Load(), Misses: r.cache.misses.Load(), Evictions: r.cache.evictions.Load()}
-	for i := range r.cache.shards {
-		s := &r.cache.shards[i]
-		s.mu.Lock()
-		st.Entries += len(s.entries)
-		st.Bytes += s.bytes
-		s.mu.Unlock()
+	known := r.shapes.known.Load()
+	st := CacheStats{Hits: r.cache.hits.Load() + known, Misses: r.cache.misses.Load() - r.shapes.after.Load(), Evictions: r.cache.evictions.Load() + r.shapes.cache.evictions.Load()}
+	for _, c := range []*cache{r.cache, r.shapes.cache} {
+		for i := range c.shards {
+			s := &c.shards[i]
+			s.mu.Lock()
+			st.Entries += len(s.entries)
+			st.Bytes += s.bytes
+			s.mu.Unlock()
+		}
 	}
 	return st
 }

@@ -3,8 +3,9 @@
 //
 // # The path of a text
 //
-//	guardInput   bounds size, nesting and tokens, before C code sees the text
 //	cache        the plan of a text seen before, for every tenant
+//	shapes       the plan of a text that differs from earlier ones in its literals alone (shape.go)
+//	guardInput   bounds size, nesting and tokens, before C code sees the text
 //	pg_query     Postgres's own grammar
 //	statement    one function for each kind of statement; the default refuses (classify.go)
 //	pass         resolves every name, constrains every relation, allows every function, operator and type
@@ -49,7 +50,7 @@
 // # Adding a rule
 //
 // A new kind of statement is a case in classify.go and a file of its own; a new kind of expression a case in expr.go and in weigh
-// (order.go). Both need golden cases (testdata/golden) and a case in the sweep, which refuses what it does not know. A new
+// (order.go). A rule that looks at the value of a constant must be known to shape_roles.go. All need golden cases (testdata/golden) and a case in the sweep, which refuses what it does not know. A new
 // reason to refuse is a constant in rules.go.
 //
 // The package keeps no goroutines. A Rewriter is safe for concurrent use and belongs to one bound policy: a reload makes a new one.

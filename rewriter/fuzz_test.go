@@ -11,8 +11,10 @@ import (
 )
 
 // goldenInputs returns the client texts of the golden corpus.
-func goldenInputs(t testing.TB) []string {
-	files, err := filepath.Glob("testdata/golden/*.txt")
+func goldenInputs(t testing.TB) []string { return goldenInputsIn(t, "testdata") }
+
+func goldenInputsIn(t testing.TB, dir string) []string {
+	files, err := filepath.Glob(dir + "/golden/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}

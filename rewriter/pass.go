@@ -71,6 +71,8 @@ type pass struct {
 	notes     []RelationNote
 	names     []writtenName
 	denial    *Denial
+	// lesson is nil unless a shape is learnt from the text.
+	lesson *lesson
 }
 
 func (p *pass) deny(state, rule, message, hint string) { p.denyAt(-1, state, rule, message, hint) }

@@ -20,8 +20,9 @@ type origin struct{ out, in int32 }
 
 // printTree writes a tree as SQL on one line; statements are separated by "; ". Parsing the text gives the tree again, but for
 // locations. A statement in written stands as it was written. The error names a node that the printer does not know, or a tree that no text has.
-func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawStmt]string, channels map[string]string) (printed, error) {
-	p := printer{channels: channels, buf: make([]byte, 0, 512), tenants: tenants}
+func printTree(tree *pg.ParseResult, tenants []TenantParam, written map[*pg.RawStmt]string, channels map[string]string,
+	le *lesson) (printed, error) {
+	p := printer{channels: channels, lesson: le, buf: make([]byte, 0, 512), tenants: tenants}
 	for i, s := range tree.Stmts {
 		if i > 0 {
 			p.str("; ")
@@ -49,6 +50,7 @@ type printer struct {
 	channels map[string]string
 	splices  []splice
 	origins  []origin
+	lesson   *lesson
 	err      error
 }
 

@@ -208,6 +208,12 @@ func (p *printer) param(r *pg.ParamRef) {
 
 func (p *printer) constant(c *pg.A_Const) {
 	p.at(c.Location)
+	start := len(p.buf)
+	p.constantValue(c)
+	p.lesson.printed(c, start, len(p.buf))
+}
+
+func (p *printer) constantValue(c *pg.A_Const) {
 	if c.Isnull {
 		p.str("NULL")
 		return

@@ -311,7 +311,7 @@ func graft(rng *rand.Rand, tree *pg.ParseResult, donors map[slotKind][]*pg.Node)
 }
 
 func checkGraft(tree *pg.ParseResult) error {
-	out, err := printTree(tree, nil, nil, nil)
+	out, err := printTree(tree, nil, nil, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -323,6 +323,6 @@ func checkGraft(tree *pg.ParseResult) error {
 	if proto.Equal(tree, again) {
 		return nil
 	}
-	second, err := printTree(again, nil, nil, nil)
+	second, err := printTree(again, nil, nil, nil, nil)
 	return fmt.Errorf("another tree:\n  %s\n  %s %v\n  %v\n  %v", out.text, second.text, err, tree.Stmts, again.Stmts)
 }

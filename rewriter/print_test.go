@@ -33,7 +33,7 @@ func clearPlaces(m protoreflect.Message) {
 
 // reprint prints a tree, parses the text, and says how the trees differ.
 func reprint(tree *pg.ParseResult) (printed, error) {
-	out, err := printTree(tree, nil, nil, nil)
+	out, err := printTree(tree, nil, nil, nil, nil)
 	if err != nil {
 		return out, err
 	}
@@ -166,7 +166,7 @@ func TestPrintSplices(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenants := []TenantParam{{Number: 2}, {Number: 3}}
-	out, err := printTree(tree, tenants, nil, nil)
+	out, err := printTree(tree, tenants, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestPrintRefuses(t *testing.T) {
 		"parameter":     {Node: &pg.Node_ParamRef{ParamRef: &pg.ParamRef{Number: -1}}},
 		"minus minus":   {Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Fval{Fval: &pg.Float{Fval: "1--1"}}}}},
 	} {
-		if out, err := printTree(expr(n), nil, nil, nil); err == nil {
+		if out, err := printTree(expr(n), nil, nil, nil, nil); err == nil {
 			t.Errorf("%s is printed as %s", name, out.text)
 		}
 	}
@@ -283,7 +283,7 @@ func BenchmarkPrint(b *testing.B) {
 	b.Run("printTree", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := printTree(tree, nil, nil, nil); err != nil {
+			if _, err := printTree(tree, nil, nil, nil, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -53,6 +53,8 @@ type Rewriter struct {
 	bound *policy.Bound
 	opts  Options
 	cache *cache
+	// shapes find plans of texts that differ from earlier ones in their literals alone (shape.go).
+	shapes *shapes
 	// tainted are the types whose casts call user functions that the policy does not vouch for (taint.go).
 	tainted map[uint32]bool
 	// hides is set when the policy hides tenant columns (hide.go).
@@ -74,7 +76,8 @@ func New(bound *policy.Bound, opts Options) *Rewriter {
 	}
 	builtins() // read now, not in the first statement's time
 	indexCatalog(bound)
-	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes), tainted: taintedTypes(bound), hidden: hiddenNames(bound),
+	return &Rewriter{bound: bound, opts: opts, cache: newCache(opts.CacheBytes / 4 * 3),
+		shapes: &shapes{cache: newCache(opts.CacheBytes / 4)}, tainted: taintedTypes(bound), hidden: hiddenNames(bound),
 		hides: slices.ContainsFunc(bound.Policy.Tables, func(t policy.TableRule) bool { return t.HideColumn })}
 }
 
@@ -84,26 +87,40 @@ func (r *Rewriter) Bound() *policy.Bound { return r.bound }
 // Plan returns what to send upstream for a client's text. The error is always a *Denial.
 // The plan may be shared with other sessions and tenants.
 func (r *Rewriter) Plan(req Request) (*Plan, error) {
-	key := cacheKey(&req)
-	if e, ok := r.cache.get(key); ok {
-		if e.denial != nil {
-			return nil, e.denial
-		}
-		return e.plan, nil
+	var space [1024]byte
+	if known, ok := r.cache.get(appendKey(space[:0], &req)).(planned); ok {
+		return known.plan, known.err()
 	}
-	plan, denial := r.plan(req)
-	r.cache.put(key, plan, denial)
-	if denial != nil {
-		return nil, denial
+	l := lookups.Get().(*lookup)
+	defer func() {
+		l.release()
+		lookups.Put(l)
+	}()
+	if r.shapes.find(&req, r.opts.MaxStatementBytes, l) {
+		r.shapes.known.Add(1)
+		r.shapes.after.Add(1)
+		plan, denial := l.whole()
+		return plan, planned{denial: denial}.err()
 	}
-	return plan, nil
+	var le *lesson
+	if len(l.key) > 0 && r.shapes.again(l.key) {
+		le = &lesson{sql: req.SQL, literals: slices.Clone(l.literals)}
+	}
+	plan, denial := r.plan(req, le)
+	found := planned{plan, denial}
+	if le == nil || !r.learn(req, l.key, l.skeleton, le, plan, denial) {
+		r.cache.put(appendKey(space[:0], &req), found, found.size())
+	}
+	return plan, found.err()
 }
 
 // plan does the work of Plan for a text that is not in the cache:
 // guard, parse, rewrite, print, and check what was printed.
 //
 // No input is known to make it panic; should one, it is refused, and costs neither the session nor the process.
-func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
+//
+// le is nil, or learns the shape of the text.
+func (r *Rewriter) plan(req Request, le *lesson) (plan *Plan, denial *Denial) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.opts.Log.Error("the rewriter panicked", "rule", ruleInternal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -118,7 +135,8 @@ func (r *Rewriter) plan(req Request) (plan *Plan, denial *Denial) {
 	if err != nil {
 		return nil, syntaxDenial(err, r.bound.Catalog.ServerVersion)
 	}
-	p := &pass{bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
+	le.begin(tree, r.bound.Catalog)
+	p := &pass{lesson: le, bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
 		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, levels: map[*pg.SelectStmt]*scope{},
 		hides: r.hides, clientParams: len(req.ParamTypes)}
 	if req.Role != "" {
@@ -177,7 +195,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 			namesToText(raw.Stmt, false)
 		}
 	}
-	out, err := printTree(tree, plan.Tenants, p.written, p.channels)
+	out, err := printTree(tree, plan.Tenants, p.written, p.channels, p.lesson)
 	if err != nil {
 		return &Denial{SQLState: stateFeature, Rule: rulePrint, Message: "the statement cannot be printed", Hint: "Write it more plainly."}
 	}

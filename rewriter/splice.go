@@ -10,7 +10,7 @@ import (
 
 // Splice returns the plan's SQL for the simple protocol, and for statements that take no parameters in either: each tenant parameter is replaced by
 // the tenant's id as a string literal, which Postgres reads as the type of the column beside it.
-// It is the only place where a tenant's id becomes part of a text. It relies on standard_conforming_strings being on upstream,
+// Here alone, and in Quick.AppendSplice, a tenant's id becomes part of a text. Both rely on standard_conforming_strings being on upstream,
 // where only the quote is special in a literal (Postgres manual, "String Constants").
 func (p *Plan) Splice(t policy.TenantID) string {
 	if len(p.splices) == 0 {
@@ -53,7 +53,19 @@ func (s *splice) text(t policy.TenantID, literal string) string {
 	return `"` + Channel(t, s.channel) + `"`
 }
 
-func quote(t policy.TenantID) string { return "'" + strings.ReplaceAll(t.String(), "'", "''") + "'" }
+func quote(t policy.TenantID) string { return string(appendQuoted(nil, t)) }
+
+func appendQuoted(dst []byte, t policy.TenantID) []byte {
+	dst = append(dst, '\'')
+	id := t.String()
+	for i := range len(id) {
+		if id[i] == '\'' {
+			dst = append(dst, '\'')
+		}
+		dst = append(dst, id[i])
+	}
+	return append(dst, '\'')
+}
 
 // ClientPosition turns a position in p.SQL, as Postgres reports it for the extended protocol, into the position in the client's text of
 // what stands there; 0 when nothing of the client's does.
