@@ -64,6 +64,26 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 	return true
 }
 
+// hideCall puts what the table says in the place of a call whose answer would name hidden columns.
+func (p *pass) hideCall(n *pg.Node, f *pg.FuncCall) {
+	if p.denial != nil || len(f.Funcname) != 2 || f.Funcname[0].GetString_().GetSval() != "pg_catalog" {
+		return
+	}
+	c := systemCatalogs().calls[f.Funcname[1].GetString_().GetSval()]
+	if c == nil || c.hides[len(f.Args)] == nil || !p.hidesAny() {
+		return
+	}
+	form := p.systemCondition(again(c.hides[len(f.Args)]))
+	eachNode(form.ProtoReflect(), func(n *pg.Node) bool {
+		param := n.GetParamRef()
+		if param != nil {
+			n.Node = f.Args[param.Number-1].Node
+		}
+		return param != nil
+	})
+	n.Node = form.Node
+}
+
 // privilegeFunction allows has_table_privilege and its kin for the session's own role, about names that are constants or come
 // from the catalogs: an error of theirs quotes the name.
 func (p *pass) privilegeFunction(f *pg.FuncCall, c *systemCall, sc *scope) {

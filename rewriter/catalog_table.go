@@ -24,6 +24,9 @@ type systemRelation struct {
 	columns      map[string]string   // by name: columnOpen, or what stands in its place
 	computed     map[string]*pg.Node // by name: the sub-select in the column's place
 	where        []systemCondition
+	// hides are what stands in the place of columns where the policy hides columns, hideWhere the conditions of that case.
+	hides     map[string]*pg.Node
+	hideWhere []*pg.Node
 }
 
 const columnComputed = "computed"
@@ -51,18 +54,22 @@ type systemCall struct {
 	null int
 	// self is the number of arguments without a user; the user, who then comes first, can be the session's own alone.
 	self int
+	// hides are the sub-selects that stand for calls where the policy hides columns, by the number of arguments: in them, $1 is the first argument.
+	hides map[int]*pg.Node
 }
 
 type systemTable struct {
 	relations map[string]*systemRelation // by schema.name
 	calls     map[string]*systemCall     // by name, outside of pg_catalog by schema.name
-	casts     map[string]string          // for the types reg*: the relation whose rows they name, or empty when all of them may be named
+	words     map[string]definition
+	casts     map[string]string // for the types reg*: the relation whose rows they name, or empty when all of them may be named
 }
 
 // systemCatalogs reads the table once, at first use. A line of another shape is a fault of the build.
 var systemCatalogs = sync.OnceValue(func() *systemTable {
-	t := &systemTable{relations: map[string]*systemRelation{}, calls: map[string]*systemCall{}, casts: map[string]string{}}
+	t := &systemTable{relations: map[string]*systemRelation{}, calls: map[string]*systemCall{}, words: map[string]definition{}, casts: map[string]string{}}
 	var last *systemRelation
+	var lastCall *systemCall
 	for line := range strings.Lines(catalogsText) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -79,7 +86,14 @@ var systemCatalogs = sync.OnceValue(func() *systemTable {
 			t.relations[name].denied = reason
 		case word == "call":
 			c := readSystemCall(strings.Fields(rest))
-			t.calls[c.name] = c
+			t.calls[c.name], lastCall = c, c
+		case word == "define":
+			t.define(rest)
+		case word == "hide":
+			what, text, _ := strings.Cut(rest, " ")
+			t.hide(last, lastCall, what, text)
+		case word == "hidewhere":
+			last.hideWhere = append(last.hideWhere, t.expression(rest))
 		case word == "cast":
 			name, of, _ := strings.Cut(rest, " of=")
 			t.casts[name] = of
@@ -92,7 +106,7 @@ var systemCatalogs = sync.OnceValue(func() *systemTable {
 
 func newSystemRelation(full string) *systemRelation {
 	schema, name, _ := strings.Cut(full, ".")
-	return &systemRelation{schema: schema, name: name, columns: map[string]string{}, computed: map[string]*pg.Node{}}
+	return &systemRelation{schema: schema, name: name, columns: map[string]string{}, computed: map[string]*pg.Node{}, hides: map[string]*pg.Node{}}
 }
 
 func (r *systemRelation) read(word, rest string) {
@@ -128,7 +142,7 @@ func parseCondition(text string) *pg.Node {
 }
 
 func readSystemCall(words []string) *systemCall {
-	c := &systemCall{name: words[0], key: "oid"}
+	c := &systemCall{name: words[0], key: "oid", hides: map[int]*pg.Node{}}
 	least, most, ranged := strings.Cut(words[1], "-")
 	c.least, c.most = mustInt(least), mustInt(least)
 	if ranged {

@@ -73,6 +73,10 @@ func (p *pass) systemForm(rel *catalog.Relation, st *systemRelation, only map[st
 		if only != nil && !only[c.Name] {
 			continue
 		}
+		if hides := st.hides[c.Name]; hides != nil && p.hidesAny() {
+			sel.TargetList = append(sel.TargetList, resTarget(c.Name, p.systemCondition(again(hides))))
+			continue
+		}
 		if computed := st.computed[c.Name]; computed != nil {
 			sel.TargetList = append(sel.TargetList, resTarget(c.Name, p.systemCondition(again(computed))))
 			continue
@@ -92,6 +96,11 @@ func (p *pass) systemForm(rel *catalog.Relation, st *systemRelation, only map[st
 	for _, w := range st.where {
 		if w.needs == "" || rel.Column(w.needs) != nil {
 			conds = append(conds, p.systemCondition(again(w.expr)))
+		}
+	}
+	if p.hidesAny() {
+		for _, w := range st.hideWhere {
+			conds = append(conds, p.systemCondition(again(w)))
 		}
 	}
 	if !omitted("system catalog") {
@@ -142,39 +151,37 @@ func (p *pass) castTo(n *pg.Node, oid uint32) *pg.Node {
 		TypeName: &pg.TypeName{Names: []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}, Typemod: -1}}}}
 }
 
-// systemCondition replaces in a condition of catalogs.txt the words that stand for the policy, and the relations that are
-// filtered themselves. The conditions hold no other kinds of nodes than these.
+// systemCondition replaces in an expression of catalogs.txt the words that stand for the policy, and the relations that are filtered themselves.
 func (p *pass) systemCondition(n *pg.Node) *pg.Node {
-	switch v := n.GetNode().(type) {
-	case *pg.Node_BoolExpr:
-		for i, a := range v.BoolExpr.Args {
-			v.BoolExpr.Args[i] = p.systemCondition(a)
+	done := map[*pg.Node]bool{}
+	eachNode(n.ProtoReflect(), func(n *pg.Node) bool {
+		switch v := n.Node.(type) {
+		case *pg.Node_FuncCall:
+			m := p.meaning(v.FuncCall)
+			if m != nil {
+				n.Node = m.Node
+			}
+			return m != nil
+		case *pg.Node_SelectStmt:
+			for i, f := range v.SelectStmt.FromClause {
+				v.SelectStmt.FromClause[i] = p.systemSource(f, v.SelectStmt, done)
+			}
 		}
-	case *pg.Node_AExpr:
-		v.AExpr.Lexpr, v.AExpr.Rexpr = p.systemCondition(v.AExpr.Lexpr), p.systemCondition(v.AExpr.Rexpr)
-	case *pg.Node_FuncCall:
-		if m := p.meaning(v.FuncCall); m != nil {
-			return m
-		}
-	case *pg.Node_SubLink:
-		sel := v.SubLink.Subselect.GetSelectStmt()
-		for i, f := range sel.FromClause {
-			sel.FromClause[i] = p.systemSource(f, sel)
-		}
-		if sel.WhereClause != nil {
-			sel.WhereClause = p.systemCondition(sel.WhereClause)
-		}
-	}
+		return done[n]
+	})
 	return n
 }
 
 // systemSource replaces relations in the FROM of a condition's sub-select.
-func (p *pass) systemSource(n *pg.Node, sel *pg.SelectStmt) *pg.Node {
+func (p *pass) systemSource(n *pg.Node, sel *pg.SelectStmt, done map[*pg.Node]bool) *pg.Node {
 	if j := n.GetJoinExpr(); j != nil {
-		j.Larg, j.Rarg = p.systemSource(j.Larg, sel), p.systemSource(j.Rarg, sel)
+		j.Larg, j.Rarg = p.systemSource(j.Larg, sel, done), p.systemSource(j.Rarg, sel, done)
 		return n
 	}
 	rv := n.GetRangeVar()
+	if rv == nil {
+		return n // a function, or a sub-select
+	}
 	if rv.Schemaname == "raw" {
 		rv.Schemaname = "pg_catalog"
 		return n
@@ -187,7 +194,9 @@ func (p *pass) systemSource(n *pg.Node, sel *pg.SelectStmt) *pg.Node {
 			used[ref.Fields[1].GetString_().GetSval()] = true
 		}
 	}
-	return rangeSubselect(p.systemForm(rel, st, used), rv.Alias)
+	form := rangeSubselect(p.systemForm(rel, st, used), rv.Alias)
+	done[form] = true
+	return form
 }
 
 // targetsAndQuals lists the expressions of a condition's sub-select.

@@ -25,6 +25,7 @@ type visibility struct {
 	// unsaid is a regular expression that matches the text of every expression over a tenant column.
 	unsaid string
 	hidden []hiddenColumn
+	hiding []oidRange // the relations of all of them
 }
 
 // oidRange holds both its ends. Of the relations in the snapshot, those in a range are all visible; others of the server's (indexes,
@@ -81,6 +82,7 @@ func newVisibility(b *policy.Bound) *visibility {
 		return r.Kind == catalog.CompositeType && schemas[r.Schema] || seenInCatalogs(r, b.Table(r.OID))
 	})
 	v.hidden = hiddenColumns(b)
+	v.hiding = ranges(b, func(r *catalog.Relation) bool { return b.Table(r.OID).HiddenColumn() != "" })
 	return v
 }
 
@@ -197,6 +199,8 @@ func (p *pass) meaning(f *pg.FuncCall) *pg.Node {
 	case "unsaid":
 		text := &pg.Node{Node: &pg.Node_CoalesceExpr{CoalesceExpr: &pg.CoalesceExpr{Args: []*pg.Node{x, constant("")}}}}
 		return compare("!~", text, constant(p.visibility().unsaid))
+	case "hiding":
+		return inRanges(x, p.visibility().hiding)
 	case "shown":
 		return p.shown(f.Args[1], func(h *hiddenColumn) *pg.Node { return inRanges(x, h.relations) })
 	case "shown_name":
@@ -212,17 +216,19 @@ func (p *pass) meaning(f *pg.FuncCall) *pg.Node {
 }
 
 func (p *pass) shown(name *pg.Node, of func(*hiddenColumn) *pg.Node) *pg.Node {
-	conds := []*pg.Node{yes()}
+	var any []*pg.Node
 	for i := range p.visibility().hidden {
 		h := &p.visibility().hidden[i]
-		both := boolExpr(pg.BoolExprType_AND_EXPR, []*pg.Node{compare("=", again(name), constant(h.name)), of(h)})
-		conds = append(conds, boolExpr(pg.BoolExprType_NOT_EXPR, []*pg.Node{both}))
+		any = append(any, boolExpr(pg.BoolExprType_AND_EXPR, []*pg.Node{compare("=", again(name), constant(h.name)), of(h)}))
 	}
-	if len(conds) == 1 {
-		return conds[0]
+	if any == nil {
+		return yes()
 	}
-	return boolExpr(pg.BoolExprType_AND_EXPR, conds[1:])
+	return boolExpr(pg.BoolExprType_NOT_EXPR, []*pg.Node{either(any)})
 }
+
+// hidesAny tells whether the policy hides a column of any relation.
+func (p *pass) hidesAny() bool { return len(p.visibility().hidden) > 0 }
 
 func inRanges(x *pg.Node, list []oidRange) *pg.Node {
 	var any []*pg.Node

@@ -338,7 +338,11 @@ func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
 			p.deny(stateFeature, ruleClause, "pg_typeof in FROM is not supported", "Call it in the list of SELECT.")
 			return
 		}
-		p.expr(l.Items[0], sc)
+		if f := l.Items[0].GetFuncCall(); f != nil {
+			p.funcCall(f, sc) // which stays a call
+		} else {
+			p.expr(l.Items[0], sc)
+		}
 		if len(l.Items) == 2 {
 			p.columnDefs(l.Items[1].GetList().GetItems(), sc)
 		}

@@ -69,7 +69,9 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 		s.function(stringsOf(x.Funcname), nargs)
 		s.fields(m, e, "funcname")
 	case *pg.SubLink:
-		s.subLink(x, e)
+		if !s.hiddenCall(x, e) {
+			s.subLink(x, e)
+		}
 	case *pg.TypeCast:
 		if s.regCast(x, e) || s.typeofCast(x, e) {
 			return

@@ -76,6 +76,9 @@ func (s *sweeper) systemQuery(q *pg.SelectStmt) bool {
 			want = append(want, w.expr)
 		}
 	}
+	if s.hidesAny() {
+		want = append(want, st.hideWhere...)
+	}
 	got := []*pg.Node{q.WhereClause}
 	switch {
 	case len(want) == 0:
@@ -96,11 +99,38 @@ func (s *sweeper) systemQuery(q *pg.SelectStmt) bool {
 		return true
 	}
 	for i := range want {
-		if !s.means(want[i], got[i]) {
+		if !s.means(want[i], got[i], nil) {
 			s.fail("condition %d on %s is not the table's", i, r.Relname)
 		}
 	}
 	return true
+}
+
+// hiddenCall checks the sub-select that stands for a call of a function whose answer would name hidden columns; false when it is another one.
+func (s *sweeper) hiddenCall(x *pg.SubLink, e sweepEnv) bool {
+	list := x.GetSubselect().GetSelectStmt().GetTargetList()
+	if x.SubLinkType != pg.SubLinkType_EXPR_SUBLINK || len(list) != 1 {
+		return false
+	}
+	c := systemCatalogs().calls[list[0].GetResTarget().GetName()]
+	if c == nil || !s.hidesAny() {
+		return false
+	}
+	for _, form := range c.hides {
+		given := map[int32]*pg.Node{}
+		if !s.means(form, &pg.Node{Node: &pg.Node_SubLink{SubLink: x}}, given) {
+			continue
+		}
+		for number, a := range given {
+			if int(number) == c.arg {
+				s.guardedOID(a, c.of, c.key, e)
+			} else {
+				s.walk(a.ProtoReflect(), e)
+			}
+		}
+		return true
+	}
+	return false
 }
 
 func (s *sweeper) onlyFields(m protoreflect.Message, allowed ...protoreflect.Name) {
@@ -120,6 +150,9 @@ func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog
 	}
 	if t.Name == "" {
 		ref := stringsOf(t.Val.GetColumnRef().GetFields())
+		if len(ref) == 2 && st.hides[ref[1]] != nil && s.hidesAny() {
+			s.fail("column %q of %s is shown as it is", ref, st.name)
+		}
 		if len(ref) != 2 || ref[0] != "t" || st.columns[ref[1]] != columnOpen && ref[1] != "tableoid" && ref[1] != "xmin" {
 			s.fail("column %q of %s is shown", ref, st.name)
 		}
@@ -131,8 +164,14 @@ func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog
 		return
 	}
 	mask := st.columns[t.Name]
+	if hides := st.hides[t.Name]; hides != nil && s.hidesAny() {
+		if !s.means(hides, t.Val, nil) {
+			s.fail("column %s of %s does not hide what it should", t.Name, st.name)
+		}
+		return
+	}
 	if mask == columnComputed {
-		if !s.means(st.computed[t.Name], t.Val) {
+		if !s.means(st.computed[t.Name], t.Val, nil) {
 			s.fail("column %s of %s is not computed as the table says", t.Name, st.name)
 		}
 		return
@@ -167,37 +206,56 @@ func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog
 
 var sweepOwnRole = parseCondition("(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER)")
 
-// means says whether a condition is the table's.
-func (s *sweeper) means(want, got *pg.Node) bool {
-	switch w := want.GetNode().(type) {
-	case *pg.Node_BoolExpr:
-		g := got.GetBoolExpr()
-		if g == nil || g.Boolop != w.BoolExpr.Boolop || len(g.Args) != len(w.BoolExpr.Args) {
-			return false
-		}
-		for i := range g.Args {
-			if !s.means(w.BoolExpr.Args[i], g.Args[i]) {
-				return false
-			}
-		}
-		return true
-	case *pg.Node_AExpr:
-		g := got.GetAExpr()
-		return g != nil && g.Kind == w.AExpr.Kind && slices.Equal(stringsOf(g.Name), stringsOf(w.AExpr.Name)) &&
-			s.means(w.AExpr.Lexpr, g.Lexpr) && s.means(w.AExpr.Rexpr, g.Rexpr)
-	case *pg.Node_FuncCall:
-		if len(w.FuncCall.Funcname) == 1 {
-			return s.policyMeans(w.FuncCall, got)
-		}
-	case *pg.Node_SubLink:
-		g := got.GetSubLink()
-		if g == nil || g.SubLinkType != w.SubLink.SubLinkType || len(g.OperName) > 0 ||
-			!sameOrNil(w.SubLink.Testexpr, g.Testexpr) {
-			return false
-		}
-		return s.subMeans(w.SubLink.Subselect.GetSelectStmt(), g.Subselect.GetSelectStmt())
+// means says whether an expression is the table's. Where the table has a parameter, given takes what stands in its place.
+func (s *sweeper) means(want, got *pg.Node, given map[int32]*pg.Node) bool {
+	if f := want.GetFuncCall(); f != nil && len(f.Funcname) == 1 {
+		return got != nil && s.policyMeans(f, got)
 	}
-	return sameOrNil(want, got)
+	if r := want.GetRangeVar(); r != nil {
+		return s.sourceMeans(r, got)
+	}
+	if p := want.GetParamRef(); p != nil && given != nil {
+		_, twice := given[p.Number]
+		given[p.Number] = got
+		return !twice
+	}
+	return s.alike(want.ProtoReflect(), got.ProtoReflect(), given)
+}
+
+func (s *sweeper) alike(want, got protoreflect.Message, given map[int32]*pg.Node) bool {
+	if want.IsValid() != got.IsValid() || want.Descriptor() != got.Descriptor() {
+		return false
+	}
+	same := func(a, b protoreflect.Message) bool {
+		if n, ok := a.Interface().(*pg.Node); ok {
+			return s.means(n, b.Interface().(*pg.Node), given)
+		}
+		return s.alike(a, b, given)
+	}
+	equal := true
+	want.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case isPosition(f):
+		case !got.Has(f):
+			equal = false
+		case f.Message() == nil:
+			equal = equalValues(f, v, got.Get(f))
+		case f.IsList():
+			a, b := v.List(), got.Get(f).List()
+			equal = a.Len() == b.Len()
+			for i := 0; equal && i < a.Len(); i++ {
+				equal = same(a.Get(i).Message(), b.Get(i).Message())
+			}
+		default:
+			equal = same(v.Message(), got.Get(f).Message())
+		}
+		return equal
+	})
+	got.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		equal = equal && (isPosition(f) || want.Has(f))
+		return equal
+	})
+	return equal
 }
 
 func sameOrNil(a, b *pg.Node) bool {
@@ -207,35 +265,8 @@ func sameOrNil(a, b *pg.Node) bool {
 	return equalTrees(a.ProtoReflect(), b.ProtoReflect())
 }
 
-func (s *sweeper) subMeans(want, got *pg.SelectStmt) bool {
-	if got == nil || len(got.TargetList) != len(want.TargetList) || len(got.FromClause) != len(want.FromClause) {
-		return false
-	}
-	s.onlyFields(got.ProtoReflect(), "target_list", "from_clause", "where_clause", "limit_option", "op")
-	for i := range want.TargetList {
-		if !sameOrNil(want.TargetList[i], got.TargetList[i]) {
-			return false
-		}
-	}
-	for i := range want.FromClause {
-		if !s.sourceMeans(want.FromClause[i], got.FromClause[i]) {
-			return false
-		}
-	}
-	if want.WhereClause == nil || got.WhereClause == nil {
-		return want.WhereClause == nil && got.WhereClause == nil
-	}
-	return s.means(want.WhereClause, got.WhereClause)
-}
-
-// sourceMeans compares what stands in the FROM of a condition's sub-select: raw relations, or ones that are filtered in turn.
-func (s *sweeper) sourceMeans(want, got *pg.Node) bool {
-	if w := want.GetJoinExpr(); w != nil {
-		g := got.GetJoinExpr()
-		return g != nil && g.Jointype == w.Jointype && !g.IsNatural && g.Alias == nil && sameOrNil(w.Quals, g.Quals) &&
-			s.sourceMeans(w.Larg, g.Larg) && s.sourceMeans(w.Rarg, g.Rarg)
-	}
-	w := want.GetRangeVar()
+// sourceMeans compares what stands in the FROM of a condition's sub-select: a raw relation, or one that is filtered in turn.
+func (s *sweeper) sourceMeans(w *pg.RangeVar, got *pg.Node) bool {
 	if w.Schemaname == "raw" {
 		g := got.GetRangeVar()
 		return g != nil && g.Schemaname == "pg_catalog" && g.Relname == w.Relname && g.Catalogname == "" &&

@@ -35,6 +35,8 @@ func (s *sweeper) policyMeans(word *pg.FuncCall, got *pg.Node) bool {
 		return ok && !slices.ContainsFunc(names, func(n string) bool { return !shownSettings[n] && !changedSettings[n] })
 	case "unsaid":
 		return s.unsaid(x, got)
+	case "hiding":
+		return s.hidingMeans(x, got)
 	case "shown":
 		return s.hidesColumns(got, func(t *policy.BoundTable, column string, where *pg.Node) bool {
 			list, ok := rangesOver(x, where)
@@ -56,11 +58,32 @@ func (s *sweeper) policyMeans(word *pg.FuncCall, got *pg.Node) bool {
 	return false
 }
 
-// hidesColumns checks that no hidden column is shown: for each there is a conjunct NOT (name = column AND where).
+// hidesAny says whether the policy hides the tenant column of any relation.
+func (s *sweeper) hidesAny() bool {
+	for oid := range s.in.bound.Catalog.ByOID {
+		if s.in.bound.Table(oid).HiddenColumn() != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// hidingMeans checks a condition that holds for every relation with a hidden column which tenants see.
+func (s *sweeper) hidingMeans(x, got *pg.Node) bool {
+	list, ok := rangesOver(x, got)
+	for oid, r := range s.in.bound.Catalog.ByOID {
+		if s.in.bound.Table(oid).HiddenColumn() != "" && s.seen(r) {
+			ok = ok && slices.ContainsFunc(list, func(r [2]uint32) bool { return r[0] <= oid && oid <= r[1] })
+		}
+	}
+	return ok
+}
+
+// hidesColumns checks that no hidden column is shown: NOT (name = column AND where OR ..) names each.
 func (s *sweeper) hidesColumns(got *pg.Node, covers func(t *policy.BoundTable, column string, where *pg.Node) bool, name *pg.Node) bool {
-	conjuncts := []*pg.Node{got}
-	if b := got.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR {
-		conjuncts = b.Args
+	var any []*pg.Node
+	if not := got.GetBoolExpr(); not != nil && not.Boolop == pg.BoolExprType_NOT_EXPR {
+		any = disjuncts(not.Args[0])
 	}
 	for oid := range s.in.bound.Catalog.ByOID {
 		t := s.in.bound.Table(oid)
@@ -68,12 +91,8 @@ func (s *sweeper) hidesColumns(got *pg.Node, covers func(t *policy.BoundTable, c
 		if hidden == "" || !s.seen(t.Relation) {
 			continue
 		}
-		if !slices.ContainsFunc(conjuncts, func(c *pg.Node) bool {
-			not := c.GetBoolExpr()
-			if not == nil || not.Boolop != pg.BoolExprType_NOT_EXPR {
-				return false
-			}
-			both := not.Args[0].GetBoolExpr()
+		if !slices.ContainsFunc(any, func(d *pg.Node) bool {
+			both := d.GetBoolExpr()
 			if both == nil || both.Boolop != pg.BoolExprType_AND_EXPR || len(both.Args) < 2 {
 				return false
 			}
