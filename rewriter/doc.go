@@ -30,7 +30,8 @@
 // a constant or a parameter that the executor compares with the tenant (Plan.CheckConstants, Plan.CheckArgument). ON CONFLICT DO UPDATE gets the
 // predicate in its WHERE, and ON CONFLICT (email) finds the unique index over (tenant, email) (conflict.go).
 //
-// A tenant column that the policy hides does not exist for the client: `*` is written as a list, a whole row is that of a sub-select (hide.go).
+// A tenant column that the policy hides does not exist for the client: `*` is written as a list, a whole row is that of a sub-select (hide.go), and the
+// catalogs show it as a dropped one (catalogs.txt).
 //
 // A function is called only if the table of built-in functions allows it, or the policy vouches for it; the call is written with
 // its schema. Operators, casts, types and the attribute notation `row.function` are resolved for the same reason.

@@ -69,9 +69,7 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 		s.function(stringsOf(x.Funcname), nargs)
 		s.fields(m, e, "funcname")
 	case *pg.SubLink:
-		if !s.hiddenCall(x, e) {
-			s.subLink(x, e)
-		}
+		s.subLink(x, e)
 	case *pg.TypeCast:
 		if s.regCast(x, e) || s.typeofCast(x, e) {
 			return
@@ -229,6 +227,9 @@ func (s *sweeper) guard(n *pg.Node, e sweepEnv) {
 }
 
 func (s *sweeper) subLink(x *pg.SubLink, e sweepEnv) {
+	if s.hiddenCall(x, e) {
+		return
+	}
 	q := x.Subselect.GetSelectStmt()
 	if q == nil {
 		s.fail("sub-link to %T", x.Subselect.GetNode())

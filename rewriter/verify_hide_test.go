@@ -45,3 +45,41 @@ func TestSweepKeepsColumnsHidden(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepKeepsColumnsHiddenInCatalogs changes what the rewriter makes of the catalogs of a schema with hidden columns.
+func TestSweepKeepsColumnsHiddenInCatalogs(t *testing.T) {
+	bound := boundIn(t, "testdata/hidden")
+	r := New(bound, Options{})
+	for _, c := range []struct{ sql, from, to string }{
+		{"SELECT attname FROM pg_attribute", "ELSE true END AS attisdropped", "ELSE false END AS attisdropped"},
+		{"SELECT attname FROM pg_attribute", "THEN t.atttypid ELSE '0' END", "THEN t.atttypid ELSE t.atttypid END"},
+		{"SELECT attname FROM pg_attribute", "'tenant_id'", "'tenant_ix'"},
+		{"SELECT conkey FROM pg_constraint", "t.conkey IS NULL OR", "true OR"},
+		{"SELECT conkey FROM pg_constraint", "pg_catalog.array_agg(v.x ORDER BY v.n)", "pg_catalog.array_agg(v.x ORDER BY v.x)"},
+		{"SELECT indkey FROM pg_index", "pg_catalog.unnest(t.indkey)", "pg_catalog.unnest(t.indoption)"},
+		{"SELECT adnum FROM pg_attrdef", "pg_catalog.pg_attribute y", "public.orders y"},
+		{"SELECT pg_get_constraintdef(123)", "'(', 'g')", "'(', 'i')"},
+		{"SELECT pg_get_constraintdef(123)", "WHERE pgcordon.pgcordon = 123", "WHERE true"},
+		{"SELECT pg_get_constraintdef(123)", "JOIN pg_catalog.pg_constraint k", "JOIN public.orders k"},
+		{"SELECT pg_get_constraintdef(123, $1)", "$1::boolean", "(SELECT true FROM public.orders)"},
+		{"SELECT pg_get_indexdef(123, 1, true)", "1::int", "pg_catalog.lo_creat(1)"},
+		{"SELECT pg_get_partkeydef(123)", "", ""}, // as it was made
+	} {
+		plan, err := r.Plan(Request{SQL: c.sql, Protocol: Extended})
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		if !strings.Contains(plan.SQL, c.from) {
+			t.Errorf("%s: %q is not in %s", c.sql, c.from, plan.SQL)
+		}
+		changed := strings.ReplaceAll(plan.SQL, c.from, c.to)
+		in, tree, err := sweepCase(bound, "", changed)
+		if err != nil {
+			t.Fatalf("%s: %v", changed, err)
+		}
+		if err := sweep(changed, tree, in); (err == nil) != (c.from == "") {
+			t.Errorf("%s with %q: %v", c.sql, c.to, err)
+		}
+	}
+}

@@ -154,23 +154,37 @@ func (s *Stack) certify(ctx context.Context) error {
 }
 
 func (s *Stack) serve(ctx context.Context) error {
-	binary, err := Build(ctx, s.dir)
-	if err != nil {
+	if _, err := Build(ctx, s.dir); err != nil {
 		return err
 	}
+	var err error
+	s.Proxy, err = s.ServeIn(ctx, s.dir, "shop", policyYAML)
+	return err
+}
+
+// ServeIn starts pgcordon with its files in dir, in front of a database and with a policy, for the same logins. The caller ends it.
+func (s *Stack) ServeIn(ctx context.Context, dir, database, policy string) (*Process, error) {
 	// Both servers check the very same verifiers.
 	const verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = $1"
 	acme, err := s.query(ctx, verifier, User)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	globex, err := s.query(ctx, verifier, OtherUser)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", "shop"), acme, globex)
-	s.Proxy, err = Serve(ctx, binary, s.dir, config, policyYAML)
-	return err
+	for _, name := range []string{"server.crt", "server.key"} {
+		content, err := os.ReadFile(filepath.Join(s.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), acme, globex)
+	return Serve(ctx, filepath.Join(s.dir, "pgcordon"), dir, config, policy)
 }
 
 // query returns the one text value that the superuser's query yields.
