@@ -197,6 +197,9 @@ func (p *pass) assignments(list []*pg.Node, t *policy.BoundTable, sc *scope) {
 		if r.Val.GetSetToDefault() == nil {
 			p.expr(r.Val, sc)
 		}
+		if len(r.Indirection) == 0 {
+			p.lesson.stored(r.Val, t.Relation.Column(r.Name))
+		}
 	}
 }
 

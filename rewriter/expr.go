@@ -194,6 +194,7 @@ func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
 	default:
 		p.deny(stateFeature, ruleExpression, fmt.Sprintf("%s is not supported", e.Kind), "")
 	}
+	p.lesson.compared(p, e, sc)
 	p.expr(e.Lexpr, sc)
 	p.expr(e.Rexpr, sc)
 }

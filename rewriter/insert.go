@@ -39,6 +39,7 @@ func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 			p.fillTenant(s, sel, width, t)
 		}
 	}
+	p.lesson.storedRows(s.Cols, sel, t.Relation)
 	p.onConflict(s.OnConflictClause, t, it, sc)
 	s.ReturningList = p.expandStars(s.ReturningList, sc)
 	restore := p.keepNames(s.ReturningList)

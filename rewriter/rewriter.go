@@ -36,6 +36,9 @@ type Request struct {
 	ParamTypes []uint32
 	// Temporary are the session's temporary tables; nil for none.
 	Temporary *catalog.Temporary
+	// Admit, where it is set, is asked before the text is parsed, which is what planning costs: of a text whose plan is known it is not.
+	// It may wait, or refuse; done is called when the work is done.
+	Admit func() (done func(), refusal *Denial)
 }
 
 // Options bound what the rewriter spends.
@@ -101,6 +104,13 @@ func (r *Rewriter) Plan(req Request) (*Plan, error) {
 		r.shapes.after.Add(1)
 		plan, denial := l.whole()
 		return plan, planned{denial: denial}.err()
+	}
+	if req.Admit != nil {
+		done, refusal := req.Admit()
+		if refusal != nil {
+			return nil, refusal
+		}
+		defer done()
 	}
 	var le *lesson
 	if len(l.key) > 0 && r.shapes.again(l.key) {

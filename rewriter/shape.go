@@ -31,6 +31,8 @@ type variant struct {
 	// plan is that of the text that the variant was learnt from; nil when it was denied.
 	plan   *Plan
 	denial *Denial
+	// face is the plan without what depends on the literals.
+	face *Plan
 	// literals are the text's, by their order in it.
 	literals []learnt
 	// places are where they stand in plan.SQL, ascending.

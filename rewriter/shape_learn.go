@@ -25,6 +25,8 @@ type lesson struct {
 	copied bool
 	// columns are the types of the columns that literals are compared with or stored in (shape_params.go).
 	columns map[*pg.A_Const]uint32
+	// params are the constants in whose places parameters may stand.
+	params map[*pg.A_Const]bool
 }
 
 // begin finds the roles in the tree as it was parsed.
@@ -35,6 +37,7 @@ func (l *lesson) begin(tree *pg.ParseResult, cat *catalog.Snapshot) {
 	if l.roles = rolesOf(tree, l.sql, l.literals, cat); l.roles == nil {
 		return
 	}
+	l.params = paramPlaces(tree)
 	l.index, l.columns = map[*pg.A_Const]int32{}, map[*pg.A_Const]uint32{}
 	for i, c := range l.roles.nodes {
 		if c != nil {
@@ -91,7 +94,8 @@ func (r *Rewriter) learn(req Request, key []byte, skeleton int, l *lesson, plan 
 	s := &shape{roles: l.roles.role}
 	v.literals, v.places = l.measured(), without(l.places, s.roles)
 	if denial == nil {
-		v.params = l.parameterised(plan, v)
+		v.params = l.parameterised(plan, v.places, r.bound.Catalog)
+		v.face = &Plan{Statements: plan.Statements, Tenants: plan.Tenants, Relations: plan.Relations, Fingerprint: plan.Fingerprint}
 	}
 	look := lookup{sql: l.sql, literals: l.literals, shape: s, key: append([]byte(nil), key[:skeleton]...)}
 	if !s.holes() || !r.tried(req, v, s, look) {
@@ -181,7 +185,10 @@ func (v *variant) size() int {
 		n += v.plan.size
 	}
 	if v.params != nil {
-		n += v.params.plan.size + 16*len(v.params.literals)
+		n += v.params.plan.size + 16*(len(v.params.values)+len(v.params.kept))
+		for _, text := range v.params.kept {
+			n += len(text)
+		}
 	}
 	return n
 }

@@ -115,13 +115,7 @@ func sameByShape(t *testing.T, r *Rewriter, req Request) (quick bool) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("%q: by its shape\n%+v, in full\n%+v", req.SQL, got, want)
 	}
-	if want == nil {
-		return true
-	}
-	id := tenant(t, `o'hara \ $1 "x"`)
-	if got, want := string(l.appendSplice(nil, id)), want.Splice(id); got != want {
-		t.Fatalf("%q: spliced by its shape\n%s, in full\n%s", req.SQL, got, want)
-	}
+	sameQuick(t, r, req, want, wantDenial)
 	return true
 }
 
@@ -253,6 +247,30 @@ func TestOnceSeenTextsKeepShapes(t *testing.T) {
 	plan(text(3))
 	if r.shapes.known.Load() != before+1 {
 		t.Error("the shape is gone")
+	}
+}
+
+// TestAdmitBeforeParse: who plans is asked for a text that has to be parsed, and not for one whose plan is known.
+func TestAdmitBeforeParse(t *testing.T) {
+	r := New(goldenBound(t), Options{})
+	asked, ended := 0, 0
+	req := Request{Protocol: Simple, SearchPath: []string{"public"}, Admit: func() (func(), *Denial) {
+		asked++
+		return func() { ended++ }, nil
+	}}
+	for _, id := range []string{"1", "1", "22", "333", "4444"} {
+		req.SQL = "SELECT id FROM orders WHERE id = " + id
+		if _, err := r.Plan(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 2 || ended != 2 {
+		t.Errorf("asked %d times, told %d times of the end", asked, ended)
+	}
+	refusal := &Denial{SQLState: "53400", Rule: ruleInternal}
+	req.SQL, req.Admit = "SELECT total FROM orders", func() (func(), *Denial) { return nil, refusal }
+	if _, err := r.Plan(req); err != refusal {
+		t.Errorf("%v", err)
 	}
 }
 

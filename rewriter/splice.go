@@ -105,14 +105,22 @@ func (p *Plan) ClientPositionPrepared(position int, t policy.TenantID) int {
 // clientPosition finds what stands at a byte offset of p.SQL. Of nodes that begin there the innermost counts, which was printed last:
 // the outer ones may have begun with a parenthesis in the client's text.
 func (p *Plan) clientPosition(at int) int {
-	if at < 0 {
-		return 0
-	}
-	i := sort.Search(len(p.origins), func(i int) bool { return int(p.origins[i].out) > at }) - 1
-	if i >= 0 && int(p.origins[i].out) == at {
+	if i := p.originAt(at); i >= 0 {
 		return int(p.origins[i].in)
 	}
 	return 0
+}
+
+// originAt is the index of the origin at a byte offset of p.SQL; -1 for none.
+func (p *Plan) originAt(at int) int {
+	if at < 0 {
+		return -1
+	}
+	i := sort.Search(len(p.origins), func(i int) bool { return int(p.origins[i].out) > at }) - 1
+	if i >= 0 && int(p.origins[i].out) == at {
+		return i
+	}
+	return -1
 }
 
 // byteOffset turns a 1-based count of characters into a byte offset; -1 when the text is shorter.
