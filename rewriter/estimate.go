@@ -25,7 +25,7 @@ func (p *pass) tried(n *pg.Node, sc *scope) bool {
 	case *pg.Node_FuncCall:
 		return p.triedFunction(v.FuncCall, sc)
 	case *pg.Node_SubLink: // x ~~ ANY (SELECT 'a') can become x ~~ 'a'
-		return len(v.SubLink.OperName) > 0 && !p.harmlessOp(v.SubLink.OperName) || p.tried(v.SubLink.Testexpr, sc)
+		return len(v.SubLink.OperName) > 0 && !p.harmlessOp(v.SubLink.OperName) || p.rowType(v.SubLink.Testexpr, sc) || p.tried(v.SubLink.Testexpr, sc)
 	case *pg.Node_BoolExpr:
 		return p.triedAny(v.BoolExpr.Args, sc)
 	case *pg.Node_BooleanTest:
@@ -76,6 +76,9 @@ func (p *pass) triedColumn(c *pg.ColumnRef, sc *scope) bool {
 
 // triedOperator: a comparison with a boolean constant is replaced by the other operand.
 func (p *pass) triedOperator(e *pg.A_Expr, sc *scope) bool {
+	if p.comparesRows(e, sc) {
+		return true
+	}
 	operands := func() bool { return p.tried(e.Lexpr, sc) || p.tried(e.Rexpr, sc) }
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:

@@ -218,7 +218,7 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink) {
 	j.Larg = p.fromItem(j.Larg, sc, left)
 	second := len(sc.items)
 	j.Rarg = p.fromItem(j.Rarg, sc, right)
-	p.joinNames(j, sc, first)
+	p.joinNames(j, sc, first, second)
 	if j.Quals != nil {
 		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: sc.items[first:]}
 		p.expr(j.Quals, inner)
@@ -275,8 +275,9 @@ func joinedColumns(sides []*item) []column {
 }
 
 // joinNames marks the items whose columns a join merges, and adds the alias of JOIN ... USING (...) AS alias.
-func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first int) {
+func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first, second int) {
 	if j.IsNatural || len(j.UsingClause) > 0 {
+		p.mergesRows(j.UsingClause, sc.items[first:second], sc.items[second:])
 		for _, it := range sc.items[first:] {
 			it.merged = true
 		}

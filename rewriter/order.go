@@ -15,7 +15,7 @@ import (
 // it surely costs at least two calls and the planner does not try it on statistics (estimate.go). Otherwise it is guarded: `CASE WHEN <tenant predicate> THEN (condition) ELSE false END`,
 // which the planner does not take apart; a sub-select or common table expression gets a barrier instead.
 //
-// AND, OR and NOT are looked through, because the planner takes them apart; calls that it could fold away do not count.
+// AND, OR and NOT are looked through, because the planner takes them apart; calls that it could fold away do not count (vanish.go).
 
 // weight is what is known of an expression's evaluation.
 type weight struct {
@@ -76,7 +76,7 @@ func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
 		}
-		if barred && p.tried(c, sc) && !joins(c) {
+		if barred && p.tried(c, sc) && !(joins(c) && !p.comparesRows(c.GetAExpr(), sc)) {
 			c = opaque(c)
 		}
 		return []*pg.Node{c}
@@ -298,9 +298,14 @@ func (p *pass) harmlessColumn(c *column) bool {
 }
 
 func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
-	w := p.weigh(e.Lexpr, sc).and(p.weigh(e.Rexpr, sc))
+	l, r := p.weigh(e.Lexpr, sc), p.weigh(e.Rexpr, sc)
+	w := l.and(r)
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
+		if l.rows && r.rows && p.couldBecomeNullTest(e, sc) && !omitted("equality of like sides") {
+			w.calls = max(l.calls, r.calls)
+			return w.call(p.harmlessOp(e.Name), false)
+		}
 		return w.call(e.Lexpr != nil && p.harmlessOp(e.Name) && !(w.folding && opName(e.Name) == "^@"), !foldsToOperand(e))
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL, pg.A_Expr_Kind_AEXPR_IN,
 		pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT, pg.A_Expr_Kind_AEXPR_NULLIF:
@@ -354,7 +359,7 @@ func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
 	}
 	builtin := len(f.Funcname) == 2 && f.Funcname[0].GetString_().GetSval() == "pg_catalog"
 	name := f.Funcname[len(f.Funcname)-1].GetString_().GetSval()
-	return w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), true)
+	return w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), p.surelyCalled(f, sc))
 }
 
 // harmlessCast tells whether a cast cannot fail for any value of its argument.
