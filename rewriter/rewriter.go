@@ -103,7 +103,11 @@ func (r *Rewriter) Plan(req Request) (*Plan, error) {
 		r.shapes.known.Add(1)
 		r.shapes.after.Add(1)
 		plan, denial := l.whole()
-		return plan, planned{denial: denial}.err()
+		found := planned{plan, denial}
+		if req.Protocol == Extended && r.shapes.again(appendKey(space[:0], &req)) { // sessions that prepare the same text share its plan
+			r.cache.put(appendKey(space[:0], &req), found, found.size())
+		}
+		return plan, found.err()
 	}
 	if req.Admit != nil {
 		done, refusal := req.Admit()

@@ -250,6 +250,22 @@ func TestOnceSeenTextsKeepShapes(t *testing.T) {
 	}
 }
 
+// TestPreparedTextsShareAPlan: a text of the extended protocol that comes again is kept by sessions, who need not each have a plan of it.
+func TestPreparedTextsShareAPlan(t *testing.T) {
+	r := New(goldenBound(t), Options{})
+	plans := map[*Plan]bool{}
+	for _, id := range []string{"1", "22", "333", "333", "333", "333"} {
+		p, err := r.Plan(Request{SQL: "SELECT id FROM orders WHERE id = " + id, Protocol: Extended, SearchPath: []string{"public"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans[p] = true
+	}
+	if len(plans) != 4 { // the last three share the fourth
+		t.Errorf("%d plans", len(plans))
+	}
+}
+
 // TestAdmitBeforeParse: who plans is asked for a text that has to be parsed, and not for one whose plan is known.
 func TestAdmitBeforeParse(t *testing.T) {
 	r := New(goldenBound(t), Options{})
