@@ -133,6 +133,11 @@ func (r *relay) parameter(body []byte) error {
 		return errDesync
 	}
 	r.s.up.lease.Parameters[name] = value
+	if name == "session_authorization" { // servers of 13 report it after DISCARD ALL
+		r.scratch = pgwire.AppendParameterStatus(r.scratch[:0], name, r.s.who.User)
+		r.take(false, r.scratch)
+		return nil
+	}
 	r.take(true, nil)
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 type script struct {
 	file, name string
 	steps      []step
+	// oldest and newest are the majors of the servers that the case is for.
+	oldest, newest int
 }
 
 // id names the case in differences and as a subtest.
@@ -65,11 +67,18 @@ func parseScripts(file, text string) ([]script, error) {
 				return nil, fmt.Errorf("%s:%d: a second case %q", file, number+1, name)
 			}
 			seen[name] = true
-			scripts = append(scripts, script{file: file, name: name})
+			scripts = append(scripts, script{file: file, name: name, newest: 99})
 			continue
 		}
 		if len(scripts) == 0 {
 			return nil, fmt.Errorf("%s:%d: a step before the first case", file, number+1)
+		}
+		if strings.HasPrefix(line, "servers ") {
+			last := &scripts[len(scripts)-1]
+			if _, err := fmt.Sscanf(line, "servers %d-%d", &last.oldest, &last.newest); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, number+1, err)
+			}
+			continue
 		}
 		parsed, err := parseStep(line)
 		if err != nil {
