@@ -374,4 +374,5 @@ type catalogIndex struct {
 	operators map[string]bool
 	// unary are the functions outside pg_catalog that can be called with one argument, by name.
 	unary map[string][]*catalog.Function
+	hides bool // the policy hides columns
 }

@@ -33,6 +33,9 @@ func indexCatalog(bound *policy.Bound) *catalogIndex {
 			}
 		}
 	}
+	for oid := range bound.Catalog.ByOID {
+		x.hides = x.hides || bound.Table(oid).HiddenColumn() != ""
+	}
 	lastIndex.Store(x)
 	return x
 }

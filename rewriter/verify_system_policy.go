@@ -59,14 +59,7 @@ func (s *sweeper) policyMeans(word *pg.FuncCall, got *pg.Node) bool {
 }
 
 // hidesAny says whether the policy hides the tenant column of any relation.
-func (s *sweeper) hidesAny() bool {
-	for oid := range s.in.bound.Catalog.ByOID {
-		if s.in.bound.Table(oid).HiddenColumn() != "" {
-			return true
-		}
-	}
-	return false
-}
+func (s *sweeper) hidesAny() bool { return s.catalog.hides }
 
 // hidingMeans checks a condition that holds for every relation with a hidden column which tenants see.
 func (s *sweeper) hidingMeans(x, got *pg.Node) bool {
