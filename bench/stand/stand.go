@@ -3,6 +3,7 @@ package stand
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -140,11 +141,17 @@ func (s *Stand) makeDatabase(ctx context.Context, dsn string) (err error) {
 	own := config.Copy()
 	own.Database = name
 	s.config = &own.Config
-	s.own, err = pgx.ConnectConfig(ctx, own)
-	return err
+	if s.own, err = pgx.ConnectConfig(ctx, own); err != nil {
+		return err
+	}
+	// Everybody does as this connection has found out: a DSN can leave it open.
+	if _, encrypted := s.own.PgConn().Conn().(*tls.Conn); !encrypted {
+		s.config.TLSConfig = nil
+	}
+	return nil
 }
 
-// keywords writes a connection string without the password; TLS is what the original asked for in its first attempt.
+// keywords writes a connection string without the password.
 func keywords(c *pgconn.Config) string {
 	mode := "disable"
 	if c.TLSConfig != nil {
