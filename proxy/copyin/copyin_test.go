@@ -194,6 +194,12 @@ func TestRefusedRows(t *testing.T) {
 	if string(out) != "acme\tx\n" || err != nil {
 		t.Errorf("a row that Postgres refuses: %q, %v", out, err)
 	}
+	// A backslash that the data ends behind is no part of the text that is compared with the one for NULL.
+	s, _ = specFor(0, 1, 0)
+	s.Columns, s.Index, s.Null = 1, 0, "acme"
+	if _, err := transform(s, []byte("acme\\"), 100); !errors.Is(err, ErrMismatch) {
+		t.Errorf("NULL before the end of the data: %v", err)
+	}
 	s, _ = specFor(2, 0, 0)
 	var count *FieldCountError
 	if _, err = transform(s, []byte(signature+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05"), 100); !errors.As(err, &count) || count.Got != 5 || count.Want != 3 {

@@ -327,10 +327,14 @@ func (l *lines) finish(dst []byte) ([]byte, error) {
 
 // accepts reports whether the spelling of a field is one of the tenant's id, or of the column's default, which is the same.
 func (l *lines) accepts(raw []byte) bool {
+	plain := raw // what Postgres compares with the texts for NULL and the default: without a backslash that the data ends behind
+	if rest := bytes.TrimRight(raw, "\\"); !l.csv && (len(raw)-len(rest))%2 == 1 {
+		plain = raw[:len(raw)-1]
+	}
 	switch {
 	case l.accepted != nil && bytes.Equal(raw, l.accepted):
 		return true
-	case len(raw) > maxValueBytes, string(raw) == l.spec.Null:
+	case len(raw) > maxValueBytes, string(plain) == l.spec.Null:
 		return false
 	}
 	var value []byte
@@ -339,7 +343,7 @@ func (l *lines) accepts(raw []byte) bool {
 	} else {
 		value = unescape(raw)
 	}
-	if l.spec.Default != nil && string(raw) == *l.spec.Default || l.spec.Same(value, false) {
+	if l.spec.Default != nil && string(plain) == *l.spec.Default || l.spec.Same(value, false) {
 		l.accepted = append(l.accepted[:0], raw...)
 		return true
 	}
