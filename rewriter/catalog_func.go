@@ -99,8 +99,12 @@ func (p *pass) privilegeFunction(f *pg.FuncCall, c *systemCall, sc *scope) {
 	}
 }
 
-// ofCatalogs tells whether all columns in an expression are those of system catalogs.
+// ofCatalogs tells whether all columns in an expression are those of system catalogs, or the statement reads nothing else.
 func (p *pass) ofCatalogs(n *pg.Node, sc *scope) bool {
+	return p.columnsOfCatalogs(n, sc) || p.onlyCatalogs()
+}
+
+func (p *pass) columnsOfCatalogs(n *pg.Node, sc *scope) bool {
 	for _, ref := range columnRefs(n) {
 		_, owners := p.resolve(ref, sc)
 		if len(owners) == 0 {

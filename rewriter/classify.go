@@ -8,7 +8,7 @@ import (
 
 // statement rewrites one statement and says what kind it is. The switch is closed: what it does not name is refused by its kind.
 func (p *pass) statement(n *pg.Node) Statement {
-	p.writes = false
+	p.writes, p.whole = false, n
 	if p.hides {
 		p.mentions = mentioned(n)
 	}

@@ -53,6 +53,8 @@ type pass struct {
 	// preparing is set inside PREPARE, where parameters are the prepared statement's own; preparedParams is the most that one has.
 	preparing      bool
 	preparedParams int
+	// whole is the statement at hand.
+	whole *pg.Node
 	// naming is set once there has been a cast to a type whose values print as names (reg.go).
 	naming bool
 	// channels are the client's channels by their placeholders.

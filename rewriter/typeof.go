@@ -10,7 +10,7 @@ import (
 
 // call handles a call of any function.
 func (p *pass) call(n *pg.Node, f *pg.FuncCall, sc *scope) {
-	if !p.typeofCall(n, sc) {
+	if !p.typeofCall(n, sc) && !p.nameLookup(n, sc) {
 		p.funcCall(f, sc)
 		p.hideCall(n, f)
 	}

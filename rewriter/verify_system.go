@@ -352,8 +352,27 @@ func (s *sweeper) guardedOID(n *pg.Node, of, key string, e sweepEnv) {
 			s.walk(cast.Arg.ProtoReflect(), e)
 			return
 		}
+		if s.foundByName(test.Rexpr.GetFuncCall(), of, e) {
+			return
+		}
 		s.walk(test.Rexpr.ProtoReflect(), e)
 	}
+}
+
+// foundByName accepts a function that finds an object of the relation by its name, where what it finds is looked up; false for another.
+func (s *sweeper) foundByName(f *pg.FuncCall, of string, e sweepEnv) bool {
+	names := stringsOf(f.GetFuncname())
+	if len(names) != 2 || names[0] != "pg_catalog" || len(f.Args) != 1 {
+		return false
+	}
+	switch names[1] + " " + of {
+	case "to_regclass pg_catalog.pg_class", "to_regtype pg_catalog.pg_type", "to_regproc pg_catalog.pg_proc",
+		"to_regprocedure pg_catalog.pg_proc", "to_regnamespace pg_catalog.pg_namespace":
+		s.names = true
+		s.fields(f.ProtoReflect(), e, "funcname")
+		return true
+	}
+	return false
 }
 
 func isRegType(t *pg.TypeName) bool {
