@@ -45,7 +45,7 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 		f.Args[c.null-1] = p.castTo(&pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Isnull: true}}}, oidOid)
 	case c.self > 0:
 		p.privilegeFunction(f, c, sc)
-	case c.key != "oid" && (!p.ofCatalogs(f.Args[c.arg-1], sc) || len(columnRefs(f.Args[c.arg-1])) == 0):
+	case c.key != "oid" && !p.nameOfSetting(f.Args[c.arg-1], sc):
 		return false
 	case c.arg > 0:
 		of := c.of
@@ -82,6 +82,18 @@ func (p *pass) hideCall(n *pg.Node, f *pg.FuncCall) {
 		return param != nil
 	})
 	n.Node = form.Node
+}
+
+// nameOfSetting tells whether the name of a setting is a column of the catalogs or a parameter, so that it is looked up in pg_settings. Settings that the
+// policy names are not there: with such ones a parameter is refused, for which they would be NULL.
+func (p *pass) nameOfSetting(n *pg.Node, sc *scope) bool {
+	for c := n.GetTypeCast(); c != nil; c = n.GetTypeCast() {
+		n = c.Arg
+	}
+	if n.GetParamRef() != nil {
+		return len(p.bound.Policy.Settings) == 0
+	}
+	return len(columnRefs(n)) > 0 && p.ofCatalogs(n, sc)
 }
 
 // privilegeFunction allows has_table_privilege and its kin for the session's own role, about names that are constants or come

@@ -13,7 +13,7 @@ import (
 //	(SELECT pgcordon.pgcordon FROM (what tenants see of the relation) pgcordon(pgcordon) WHERE pgcordon.pgcordon = to_regclass(argument))::regclass
 
 // nameLookups are those functions, with the type of their result. Those for operators name Postgres's own alone, and to_regrole tells whether a
-// role exists: they stay refused.
+// role exists: they stay refused, and so are these in FROM, where a call must stay one.
 var nameLookups = map[string]string{"to_regclass": "regclass", "to_regtype": "regtype", "to_regproc": "regproc",
 	"to_regprocedure": "regprocedure", "to_regnamespace": "regnamespace"}
 
