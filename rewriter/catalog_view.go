@@ -48,6 +48,7 @@ func (p *pass) systemRelation(rv *pg.RangeVar, n *pg.Node, rel *catalog.Relation
 		sel := p.systemForm(rel, st, nil)
 		it.schema, it.ref = "", []string{rv.Relname}
 		it.barrier = func() { addBarrier(sel) }
+		it.comeLate()
 		n = rangeSubselect(sel, alias)
 	}
 	if rv.Alias != nil {

@@ -344,6 +344,7 @@ func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
 		} else {
 			p.expr(l.Items[0], sc)
 		}
+		p.fenceRows(l.Items[0], sc)
 		if len(l.Items) == 2 {
 			p.columnDefs(l.Items[1].GetList().GetItems(), sc)
 		}
@@ -375,6 +376,8 @@ func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
 	p.expr(r.Docexpr, sc)
 	p.expr(r.Rowexpr, sc)
 	p.exprs(targets(r.Namespaces), sc)
+	p.fence(r.Docexpr, sc, nil) // XML is not harmless
+	p.fence(r.Rowexpr, sc, nil)
 	for _, n := range r.Columns {
 		c := n.GetRangeTableFuncCol()
 		if c == nil {
@@ -382,6 +385,7 @@ func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
 			return
 		}
 		p.typeName(c.TypeName, sc)
+		p.fence(c.Coldefexpr, sc, nil)
 		p.expr(c.Colexpr, sc)
 		p.expr(c.Coldefexpr, sc)
 	}

@@ -23,12 +23,13 @@ type weight struct {
 	calls    int  // calls that surely remain after planning
 	rows     bool // it refers to a column
 	folding  bool // its collation may be nondeterministic (like.go)
+	late     bool // it refers to rows that are chosen by conditions of any cost (late.go)
 }
 
 var weightless = weight{harmless: true}
 
 func (w weight) and(v weight) weight {
-	return weight{w.harmless && v.harmless, w.calls + v.calls, w.rows || v.rows, w.folding || v.folding}
+	return weight{w.harmless && v.harmless, w.calls + v.calls, w.rows || v.rows, w.folding || v.folding, w.late || v.late}
 }
 
 // call adds one call to the weight of its arguments. Without a column in them the call is folded or runs once.
@@ -204,7 +205,7 @@ func (p *pass) unsafe(n *pg.Node, sc *scope) bool {
 		return p.unsafe(v.BooleanTest.Arg, sc)
 	}
 	w := p.weigh(n, sc)
-	return w.rows && !w.harmless && (w.calls < 2 || p.tried(n, sc) && !omitted("condition kept from estimates"))
+	return w.rows && !w.harmless && (w.calls < 2 || w.late || p.tried(n, sc) && !omitted("condition kept from estimates"))
 }
 
 // weigh computes the weight of an expression. What it does not know is not harmless and counts for nothing.
@@ -273,6 +274,7 @@ func (p *pass) weighColumn(c *pg.ColumnRef, sc *scope) weight {
 			return weight{rows: true}
 		}
 		w.harmless, w.folding = w.harmless && p.harmlessColumn(col), w.folding || col.folding
+		w.late = w.late || col.late
 		if w.calls < 0 || col.calls < w.calls {
 			w.calls = col.calls
 		}
@@ -444,6 +446,6 @@ func maybeBoolean(s string) bool {
 // computed is an output column of a query, with the weight of the expression behind it.
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
-	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding,
+	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding, late: w.late,
 		tried: w.rows && !w.harmless && p.tried(n, sc), tenant: p.isTenant(n, sc)}
 }

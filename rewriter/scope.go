@@ -19,6 +19,8 @@ type column struct {
 	tried bool
 	// folding is set when the column's collation may take texts for equal that differ, which LIKE and its kin refuse.
 	folding bool
+	// late is set when rows are chosen by conditions of any cost (late.go).
+	late bool
 	// tenant is set when the column holds the tenant in every row, as long as no join extends its item with NULLs.
 	tenant bool
 }

@@ -32,6 +32,7 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 	case len(s.ValuesLists) > 0:
 		for _, row := range s.ValuesLists {
 			p.exprs(row.GetList().GetItems(), sc)
+			p.fences(row.GetList().GetItems(), sc)
 		}
 		cols = p.valuesColumns(s.ValuesLists, sc)
 	default:
@@ -40,6 +41,7 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 	p.exprs(s.SortClause, sc)
 	p.expr(s.LimitCount, sc)
 	p.expr(s.LimitOffset, sc)
+	p.fences(append([]*pg.Node{s.LimitCount, s.LimitOffset}, s.SortClause...), sc)
 	for _, l := range s.LockingClause {
 		p.locking(l.GetLockingClause(), sc)
 	}
@@ -79,6 +81,7 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 	if p.denial != nil {
 		return nil
 	}
+	p.fences(slices.Concat(targets(s.TargetList), s.GroupClause, s.DistinctClause, s.WindowClause), sc)
 	s.GroupClause = p.groupByKey(s.GroupClause, sc)
 	s.WhereClause = p.guard(s.WhereClause, sc)
 	s.HavingClause = p.guardHaving(s.HavingClause, sc)
@@ -288,6 +291,7 @@ func merge(l, r []column) []column {
 		out[i].unharmless = l[i].unharmless || r[i].unharmless
 		out[i].folding = l[i].folding || r[i].folding
 		out[i].tried = l[i].tried || r[i].tried
+		out[i].late = l[i].late || r[i].late
 		out[i].tenant = l[i].tenant && r[i].tenant
 		out[i].calls = min(l[i].calls, r[i].calls)
 	}
@@ -393,7 +397,7 @@ func (p *pass) valuesColumns(rows []*pg.Node, sc *scope) []column {
 		}
 		for i := range min(len(items), len(out)) {
 			c := p.computed(fmt.Sprintf("column%d", i+1), items[i], sc)
-			c.folding, c.tried = c.folding || out[i].folding, c.tried || out[i].tried
+			c.folding, c.tried, c.late = c.folding || out[i].folding, c.tried || out[i].tried, c.late || out[i].late
 			if n > 0 && (c.typ != out[i].typ || out[i].unharmless) {
 				c.typ, c.unharmless = 0, out[i].unharmless || c.unharmless
 			}
