@@ -16,7 +16,7 @@ type Answer struct {
 	Err     *pgconn.PgError
 	// Broken is set when the connection failed instead of answering.
 	Broken  string
-	Notices []string
+	Notices []string // and notifications
 	// Params are the parameter types that Describe reported for a named statement.
 	Params []uint32
 	// Status is the transaction status afterwards: I, T or E.
@@ -43,6 +43,9 @@ func connect(ctx context.Context, dsn string) (*client, error) {
 	}
 	c := &client{}
 	cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { c.notices = append(c.notices, n.Severity+": "+n.Message) }
+	cfg.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
+		c.notices = append(c.notices, fmt.Sprintf("NOTIFY %s: %s", n.Channel, n.Payload))
+	}
 	if c.conn, err = pgconn.ConnectConfig(ctx, cfg); err != nil {
 		return nil, err
 	}

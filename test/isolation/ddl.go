@@ -144,6 +144,9 @@ func idents(names []string) string {
 
 // sequence returns the name of the sequence that fills the table's id, empty when there is none.
 func (t *Table) sequence() string {
+	if t.Over != nil {
+		return t.Over.sequence()
+	}
 	if id := t.by(UseID); id == nil || !id.Serial || t.View != "" || t.PartitionOf != nil {
 		return ""
 	}
@@ -152,13 +155,16 @@ func (t *Table) sequence() string {
 
 // Policy returns the policy under which the shared database is served.
 func (s *Schema) Policy() *policy.Policy {
-	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType, Statements: policy.Statements{Truncate: true}}
+	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType, Statements: policy.Statements{Truncate: true, Temporary: true}}
 	for _, t := range s.Tables {
 		if t.Scope == policy.ScopeDenied {
 			continue // what no rule names is denied
 		}
 		rule := policy.TableRule{Match: policy.Pattern{Schema: t.Schema, Name: t.Name}, Scope: t.Scope, HideColumn: t.Shared != nil,
 			SoftDelete: t.SoftDelete}
+		if t.Over != nil {
+			rule.SoftDelete = nil // the table's own holds
+		}
 		if c := t.tenantColumn(); c != nil && c.Name != s.DefaultColumn {
 			rule.Column = c.Name
 		}

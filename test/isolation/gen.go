@@ -3,6 +3,7 @@ package isolation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"pgcordon/policy"
@@ -28,6 +29,8 @@ type generator struct {
 	hostile bool
 	// views is set when the statement reads a view.
 	views bool
+	// temporary is the session's temporary table, nil for none.
+	temporary *Table
 }
 
 // col is a column that expressions can refer to.
@@ -138,7 +141,17 @@ func (g *generator) readable() []*Table {
 			out = append(out, t)
 		}
 	}
+	if g.temporary != nil {
+		for range 1 + len(out)/3 {
+			out = append(out, g.temporary)
+		}
+	}
 	return out
+}
+
+// bases returns the tables that DML may target and that are no views.
+func (g *generator) bases() []*Table {
+	return slices.DeleteFunc(g.writable(), func(t *Table) bool { return t.View != "" })
 }
 
 // writable returns the tables that DML may target.
@@ -167,6 +180,9 @@ func (g *generator) tableName(t *Table) string {
 
 // bare returns the table that a name without a schema means under the session's search_path.
 func (g *generator) bare(name string) *Table {
+	if g.temporary != nil && g.temporary.Name == name {
+		return g.temporary
+	}
 	for _, schema := range g.path {
 		for _, t := range g.s.Tables {
 			if t.Schema == schema && t.Name == name {

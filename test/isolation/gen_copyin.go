@@ -63,7 +63,7 @@ func (g *generator) copyTarget() *Table {
 		g.hostile = true
 		return pick(g, slices.DeleteFunc(slices.Clone(g.s.Tables), func(t *Table) bool { return !t.NoWrites }))
 	}
-	return pick(g, slices.DeleteFunc(g.writable(), func(t *Table) bool { return t.Scope == policy.ScopeMixed }))
+	return pick(g, slices.DeleteFunc(g.bases(), func(t *Table) bool { return t.Scope == policy.ScopeMixed }))
 }
 
 // options draws the format and prints the options; header is set when the first line holds names.

@@ -188,7 +188,7 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"+where), " DO NOTHING")
 	}
 	target := "(" + arbiter + ")" + where
-	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" && t.PartitionOf == nil && t.SoftDelete == nil {
+	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" && t.PartitionOf == nil && t.SoftDelete == nil && t.Over == nil {
 		target = "ON CONSTRAINT " + ident(t.Name+"_"+c.Name+"_code_key")
 	}
 	excluded := &source{alias: "excluded", cols: src.cols}
@@ -291,8 +291,7 @@ func (g *generator) update(depth int, with *List, returning bool) (*Node, *Table
 		where = list(" WHERE ", " AND ", "", len(joined)+1, append(joined, id)...)
 		sets.Items = append(sets.Items, n("code = ", n(g.constant(Text, fmt.Sprintf("c%d", 1+g.IntN(maxRows))))))
 	}
-	if g.chance(3) {
-		tenant := src.table.tenantColumn()
+	if tenant := src.table.tenantColumn(); tenant != nil && g.chance(3) {
 		g.hostile = true
 		sets.Items = append(sets.Items, n(ident(tenant.Name), " = ", n(g.constant(tenant.Type, g.s.IDs[g.IntN(Tenants)]))))
 	}
@@ -325,7 +324,7 @@ func (g *generator) keyed(src *source) (*source, *Node) {
 		}
 	}
 	other := pick(g, g.writable())
-	if other.PartitionBy != "" || other.PartitionOf != nil || other.Inherits != nil || other.Name == "notes" {
+	if base := other.stored(); base.PartitionBy != "" || base.PartitionOf != nil || base.Inherits != nil || base.Name == "notes" {
 		return nil, nil
 	}
 	s := &source{alias: g.alias(), cols: columnsOf(other), table: other}
@@ -400,6 +399,10 @@ func (g *generator) writingCTE(depth int) *Node {
 
 // related reports whether writing one table can touch the other's rows.
 func related(a, b *Table) bool {
+	a, b = a.stored(), b.stored()
+	if a == b {
+		return true
+	}
 	parent := func(x, y *Table) bool {
 		c := x.by(UseParent)
 		return c != nil && (c.Parent == y || c.Parent.by(UseParent) != nil && c.Parent.by(UseParent).Parent == y)

@@ -63,7 +63,7 @@ func (g *generator) mistaken() *Step {
 func (g *generator) mistake() string {
 	t := pick(g, g.readable())
 	if g.chance(30) {
-		return g.mistakenWrite(pick(g, g.writable()))
+		return g.mistakenWrite(pick(g, g.bases()))
 	}
 	name, alias := g.tableName(t), ident(t.Name)
 	from := name
@@ -134,7 +134,7 @@ func (g *generator) mistakenWrite(t *Table) string {
 
 // mistakenValue makes an expression that most often is wrong over a column c of the item alias.
 func (g *generator) mistakenValue(alias, c string) string {
-	return strings.NewReplacer("<t>", alias, "<c>", c, "<tenant>", ident(pick(g, g.writable()).tenantColumn().Name+"x")).Replace(pick(g, []string{
+	return strings.NewReplacer("<t>", alias, "<c>", c, "<tenant>", ident(pick(g, g.bases()).tenantColumn().Name+"x")).Replace(pick(g, []string{
 		"nosuch(<c>)", "nosuch()", "public.nosuch(<c>, 'a')", "nosuch.lower('a')", "pg_catalog.nosuch(1)",
 		"lower(<c>, 1)", "lower(1)", "pg_catalog.lower(1)", "lower(1) || pg_catalog.upper(2)", "pg_catalog.lower('a') || upper(2)",
 		"abs(<c>::text)", "round('a'::text, 1)", "lower(DISTINCT 'a')", "pg_catalog.lower('a') OVER ()", "lower(*)", "row_number()", "rank(1)",

@@ -10,7 +10,7 @@ import (
 // merge makes a MERGE whose source meets each row of the target once at most, so that which of several source rows acts is never the plan's choice.
 func (g *generator) merge(with *List) *Node {
 	target, dst := g.target()
-	for dst.table.Scope == policy.ScopeMixed { // row security does not pass default rows by in MERGE, but raises an error
+	for dst.table.Scope == policy.ScopeMixed || dst.table.View != "" { // row security does not pass default rows by in MERGE, but raises an error
 		target, dst = g.target()
 	}
 	from, src, on := g.mergeSource(dst)

@@ -9,7 +9,7 @@ import (
 // truncate makes a TRUNCATE of some tables: mostly with those whose foreign keys reference them. Tables with default rows are left
 // out: row security keeps these rows in a tenant's own world, and TRUNCATE passes it by.
 func (g *generator) truncate() *Node {
-	all := slices.DeleteFunc(g.writable(), func(t *Table) bool { return t.Scope == policy.ScopeMixed })
+	all := slices.DeleteFunc(g.bases(), func(t *Table) bool { return t.Scope == policy.ScopeMixed })
 	tables := []*Table{pick(g, all)}
 	behavior := g.word("", "", " RESTRICT", " CONTINUE IDENTITY")
 	if g.chance(70) {
@@ -35,7 +35,7 @@ func (g *generator) truncate() *Node {
 
 // lockTable makes a LOCK TABLE in a mode that every tenant may take.
 func (g *generator) lockTable() *Node {
-	t, mode := pick(g, g.writable()), g.word("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
+	t, mode := pick(g, g.bases()), g.word("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE")
 	if g.chance(10) {
 		t, mode = g.s.Tables[0], "ACCESS SHARE" // the global one
 	}

@@ -32,7 +32,10 @@ func (s *Schema) hide() {
 		for i := range t.Indexes {
 			t.Indexes[i] = strings.TrimPrefix(t.Indexes[i], ident(tenant.Name)+", ")
 		}
-		if t.View != "" {
+		switch {
+		case t.Over != nil:
+			t.define()
+		case t.View != "":
 			t.View = strings.Replace(t.View, ", o."+ident(tenant.Name), "", 1)
 			before, after, _ := strings.Cut(t.View, " ON ")
 			_, after, _ = strings.Cut(after, " AND ")

@@ -9,7 +9,7 @@ import (
 // in which they print. Nothing keeps a shrunk statement valid; one that no longer is fails alike in both worlds, so the
 // shrinker drops it.
 type Node struct {
-	Parts []any // string, *Node, *List or *Literal
+	Parts []any // string, *Node, *List, *Literal, *Preparation or *Execution
 	// Instead are smaller pieces that may stand in the node's place.
 	Instead []*Node
 }
@@ -44,6 +44,42 @@ func list(before, sep, after string, least int, items ...*Node) *List {
 func (x *Node) or(instead ...*Node) *Node {
 	x.Instead = append(x.Instead, instead...)
 	return x
+}
+
+// Preparation is a PREPARE; its parameters are the body's.
+type Preparation struct {
+	Name string
+	Body *Node
+}
+
+// Execution is an EXECUTE with the arguments that its Preparation asks for.
+type Execution struct{ Of *Preparation }
+
+func (p *Preparation) print() string {
+	sql, args := p.Body.Parametrized()
+	types, declared := make([]string, len(args)), false
+	for i, a := range args {
+		types[i] = "unknown" // which Postgres finds out
+		if a.Declare {
+			types[i], declared = a.Type.Name, true
+		}
+	}
+	if !declared {
+		return "PREPARE " + p.Name + " AS " + sql
+	}
+	return "PREPARE " + p.Name + " (" + strings.Join(types, ", ") + ") AS " + sql
+}
+
+func (e *Execution) print() string {
+	_, args := e.Of.Body.Parametrized()
+	if len(args) == 0 {
+		return "EXECUTE " + e.Of.Name
+	}
+	values := make([]string, len(args))
+	for i, a := range args {
+		values[i] = (&Literal{Type: a.Type, Text: a.Text, Null: a.Null, Cast: a.Binary}).inline()
+	}
+	return "EXECUTE " + e.Of.Name + " (" + strings.Join(values, ", ") + ")"
 }
 
 // Argument is one parameter of a rendered statement.
@@ -87,8 +123,12 @@ func (r *renderer) node(x *Node) {
 			r.list(p)
 		case *Literal:
 			r.literal(p)
+		case *Preparation:
+			r.b.WriteString(p.print())
+		case *Execution:
+			r.b.WriteString(p.print())
 		default:
-			panic("isolation: a node holds text, nodes, lists and literals only")
+			panic("isolation: a node holds no such part")
 		}
 	}
 }
@@ -168,6 +208,8 @@ func (x *Node) walk(visit func(any)) {
 			p.walk(visit)
 		case *Literal:
 			visit(p)
+		case *Preparation:
+			p.Body.walk(visit)
 		case *List:
 			visit(p)
 			for _, item := range p.Items {

@@ -129,6 +129,11 @@ func (r *run) both(ctx context.Context, step *Step) (proxied, own Answer, err er
 			return proxied, own, err
 		}
 	}
+	if own.Err == nil {
+		if err := o.say(ctx, step.Undo); err != nil {
+			return proxied, own, err
+		}
+	}
 	if before == 'T' && proxied.Status == 'E' {
 		o.say(ctx, "SELECT 1 / 0") // fails the transaction, as the refusal has failed the other one
 	}

@@ -66,8 +66,11 @@ type Table struct {
 	SubPartitions []string
 	PartitionOf   *Table // this is a partition: no rows of its own are loaded
 	View          string // the query of a view
-	Shared        *Table // the table in the shared database, where its tenant column is hidden; nil when every world has the same columns
-	NoWrites      bool   // never the target of a generated write
+	// Over is the table that a view which can be written stands for; below and where are the relation and the condition in its query.
+	Over, below *Table
+	where       string
+	Shared      *Table // the table in the shared database, where its tenant column is hidden; nil when every world has the same columns
+	NoWrites    bool   // never the target of a generated write
 	// SoftDelete is how rows are marked as deleted; nil for a table whose rows are removed.
 	SoftDelete *policy.SoftDeleteRule
 }
@@ -151,6 +154,7 @@ func NewSchema(r *rand.Rand) *Schema {
 	m.defaults()
 	m.marked()
 	m.views(customers, orders)
+	m.writableViews()
 	if hidden {
 		m.s.hide()
 	}

@@ -98,7 +98,7 @@ func addSpecialRows(r *rand.Rand, s *Schema, rows Rows) {
 			next += 10
 			continue
 		}
-		if t.PartitionOf != nil {
+		if t.PartitionOf != nil || t.View != "" {
 			continue
 		}
 		if t.tenantColumn() == nil {
@@ -183,7 +183,7 @@ func withoutMark(sc *scope) *scope {
 func (w *Worlds) markedRows(ctx context.Context) ([]string, error) {
 	var parts []string
 	for _, t := range w.schema.Tables {
-		if t.SoftDelete != nil && t.by(UseID) != nil {
+		if t.SoftDelete != nil && t.by(UseID) != nil && t.View == "" {
 			parts = append(parts, fmt.Sprintf("SELECT %s || r::text FROM %s r WHERE id >= %d", quote(t.Full()+" "), t.Full(), firstID(markedRows, 0)))
 		}
 	}

@@ -43,7 +43,9 @@ type Step struct {
 	Mistaken bool
 	// NoHints marks statements to which the proxy may give fewer hints: those that guess at a name could tell one that is hidden.
 	NoHints bool
-	Kind    string
+	// Undo takes back in the tenant's own world what a ROLLBACK does not, of a step that the proxy refuses.
+	Undo string
+	Kind string
 }
 
 // Batch is what is run on freshly loaded rows.
@@ -70,6 +72,9 @@ func NewBatch(r *rand.Rand, s *Schema, size int) *Batch {
 func (g *generator) unit() []*Step {
 	first := g.IntN(Tenants)
 	g.tenants = []int{first}
+	if g.chance(8) {
+		return g.session()
+	}
 	switch k := g.IntN(100); {
 	case k < 8:
 		return g.transaction()
@@ -276,7 +281,7 @@ func (g *generator) probe() []*Step {
 // hostileStep makes a statement that a tenant may not run.
 func (g *generator) hostileStep() *Step {
 	g.aliases, g.ctes = 0, nil
-	t := pick(g, g.writable())
+	t := pick(g, g.bases())
 	other := quote(g.s.IDs[(g.tenants[0]+1)%Tenants])
 	tenant := ident(t.tenantColumn().Name)
 	victim := strconv.Itoa(firstID((g.tenants[0]+1)%Tenants, 0))
