@@ -189,7 +189,7 @@ func (p *pass) dropTable(n *pg.Node, s *pg.DropStmt) {
 	for _, o := range s.Objects {
 		rv := rangeVarOf(o.GetList().GetItems())
 		switch {
-		case rv == nil, p.temporary(rv) == nil && (!s.MissingOk || rv.Schemaname != "" && rv.Schemaname != catalog.TemporarySchema || p.permanent(rv.Relname)):
+		case rv == nil, p.temporary(rv) == nil && (!s.MissingOk || rv.Schemaname != "" && rv.Schemaname != catalog.TemporarySchema || rv.Schemaname == "" && p.permanent(rv.Relname)):
 			p.refuse(n)
 			return
 		}

@@ -22,6 +22,8 @@ type through struct {
 	view *catalog.Relation
 	cols []throughColumn
 	base *catalog.Relation
+	// inh is whether the table's children belong to it: what the view says. ONLY before a view's name means nothing.
+	inh bool
 	// levels are the conditions of the view and of those below it.
 	levels []viewLevel
 }
@@ -62,6 +64,7 @@ func (p *pass) viewTarget(rv *pg.RangeVar, t *policy.BoundTable) (*policy.BoundT
 	p.note(t, name, nil, "written through: the table below it is the target")
 	loc := rv.Location
 	rv.Alias, rv.Schemaname, rv.Relname, rv.Location = &pg.Alias{Aliasname: name}, v.base.Schema, v.base.Name, -1
+	rv.Inh = v.inh
 	table, it := p.target(rv)
 	rv.Location = loc
 	if table == nil {
@@ -84,7 +87,7 @@ func (p *pass) lower(rv *pg.RangeVar, t *policy.BoundTable, alias string) *throu
 		return nil
 	}
 	below := p.cat.Schemas[from.Schemaname].Relations[from.Relname]
-	v := &through{view: rel, base: below}
+	v := &through{view: rel, base: below, inh: from.Inh}
 	names := map[string]string{} // of the relation below to the table's
 	if below.Kind == catalog.View {
 		table := p.bound.Table(below.OID)
@@ -96,7 +99,7 @@ func (p *pass) lower(rv *pg.RangeVar, t *policy.BoundTable, alias string) *throu
 		if inner == nil {
 			return nil
 		}
-		v.base, v.levels = inner.base, inner.levels
+		v.base, v.levels, v.inh = inner.base, inner.levels, inner.inh
 		for _, c := range inner.cols {
 			names[c.name] = c.base
 		}

@@ -1,6 +1,11 @@
 package isolation
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"pgcordon/policy"
+)
 
 // session makes a few steps that use the session's own state: cursors, prepared statements, temporary tables, advisory locks, channels and
 // sequences. The last of them put that state away, so that the units behind them begin alike in both worlds.
@@ -75,7 +80,7 @@ func (g *generator) declare(name string) (*Step, func() *Step) {
 			return q, "DECLARE", true
 		}), nil
 	}
-	t := pick(g, g.bases())
+	t := pick(g, slices.DeleteFunc(g.bases(), func(t *Table) bool { return t.Scope == policy.ScopeMixed })) // default rows are locked by nobody
 	step := g.statement(func() (*Node, string, bool) {
 		a := g.alias()
 		src := &source{alias: a, cols: columnsOf(t), table: t}
@@ -83,19 +88,19 @@ func (g *generator) declare(name string) (*Step, func() *Step) {
 		for i := range t.Columns {
 			order.Items = append(order.Items, n(fmt.Sprint(i+1)))
 		}
-		return n("SELECT * FROM ", t.Full(), " ", a, g.where(&scope{sources: []*source{src}}, 1), order, " FOR UPDATE"), "DECLARE", true
+		return n("SELECT * FROM ", g.tableName(t), " ", a, g.where(&scope{sources: []*source{src}}, 1), order, " FOR UPDATE"), "DECLARE", true
 	})
 	return step, func() *Step {
 		return g.statement(func() (*Node, string, bool) {
 			ret := opt(g.word("", "", " RETURNING *"))
 			if g.chance(30) {
-				return n("DELETE FROM ", t.Full(), g.word("", " x"), " WHERE CURRENT OF ", name, ret), "DELETE", false
+				return n("DELETE FROM ", g.tableName(t), g.word("", " x"), " WHERE CURRENT OF ", name, ret), "DELETE", false
 			}
 			sets := list("", ", ", "", 1)
 			for _, c := range g.settable(t) {
 				sets.Items = append(sets.Items, n(ident(c.Name), " = ", g.value(c, nil, 0)))
 			}
-			return n("UPDATE ", t.Full(), g.word("", " AS x"), " SET ", sets, " WHERE CURRENT OF ", name, ret), "UPDATE", false
+			return n("UPDATE ", g.tableName(t), g.word("", " AS x"), " SET ", sets, " WHERE CURRENT OF ", name, ret), "UPDATE", false
 		})
 	}
 }
@@ -175,7 +180,6 @@ func (g *generator) channels() []*Step {
 		tell(fmt.Sprintf("SELECT pg_notify('orders', '%s')", marker(t)))
 		tell(g.word("NOTIFY ", "UNLISTEN ", "LISTEN ") + name)
 		tell(g.word("COMMIT", "ROLLBACK"))
-		tell("SELECT count(*) FROM pg_listening_channels() AS c")
 	}
 	for _, t := range []int{other, g.tenants[0]} {
 		step := g.say("channel", "UNLISTEN *")

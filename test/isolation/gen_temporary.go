@@ -56,10 +56,7 @@ func (g *generator) makeTemporary(t *Table, inside bool) *Step {
 		}
 		q, cols := g.query(nil, pick(g, depths), shape{named: true, types: g.someTypes()})
 		for _, c := range cols {
-			t.Columns = append(t.Columns, &Column{Name: c.name, Type: c.typ, Use: c.use, Safe: c.safe})
-			if c.use != UsePlain && !c.use.hazard() {
-				t.Columns[len(t.Columns)-1].Use = UsePlain
-			}
+			t.Columns = append(t.Columns, &Column{Name: c.name, Type: c.typ}) // anything may be written there, so it is safe for nothing
 		}
 		return n("CREATE ", name, commit, " AS ", q, g.word("", "", "", " WITH DATA", " WITH NO DATA")), "temporary table", false
 	})
