@@ -125,13 +125,24 @@ func (p *pass) declareVanished(s *pg.PrepareStmt, own parameters) {
 	if len(vanished) == 0 {
 		return
 	}
-	for n := len(s.Argtypes) + 1; n <= own.count; n++ {
+	for n := 1; n <= own.count; n++ {
+		declared := n <= len(s.Argtypes)
+		if declared && !isUnknown(s.Argtypes[n-1].GetTypeName()) {
+			continue
+		}
 		name := "unknown" // Postgres infers it
 		if t, ok := vanished[n]; ok {
 			name = castName(t)
+		} else if declared {
+			continue
 		}
-		s.Argtypes = append(s.Argtypes, &pg.Node{Node: &pg.Node_TypeName{TypeName: &pg.TypeName{
-			Names: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}, Typemod: -1}}})
+		typ := &pg.Node{Node: &pg.Node_TypeName{TypeName: &pg.TypeName{
+			Names: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}, Typemod: -1}}}
+		if declared {
+			s.Argtypes[n-1] = typ
+		} else {
+			s.Argtypes = append(s.Argtypes, typ)
+		}
 	}
 }
 

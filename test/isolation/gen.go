@@ -29,6 +29,8 @@ type generator struct {
 	hostile bool
 	// views is set when the statement reads a view.
 	views bool
+	// scratch is set when the statement names the session's temporary table.
+	scratch bool
 	// temporary is the session's temporary table, nil for none.
 	temporary *Table
 }
@@ -167,6 +169,7 @@ func (g *generator) writable() []*Table {
 
 // tableName prints a table's name, with its schema where the search path would find another one, else sometimes.
 func (g *generator) tableName(t *Table) string {
+	g.scratch = g.scratch || t == g.temporary
 	g.views = g.views || t.View != "" || t.Shared != nil // then columns have other numbers
 	hidden := g.bare(t.Name) != t
 	for _, c := range g.ctes {

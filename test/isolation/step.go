@@ -43,6 +43,8 @@ type Step struct {
 	Mistaken bool
 	// NoHints marks statements to which the proxy may give fewer hints: those that guess at a name could tell one that is hidden.
 	NoHints bool
+	// Scratch marks statements that name a temporary table, which may be gone: then which of several mistakes is found first is open.
+	Scratch bool
 	// Undo takes back in the tenant's own world what a ROLLBACK does not, of a step that the proxy refuses.
 	Undo string
 	Kind string
@@ -116,9 +118,9 @@ func (g *generator) unit() []*Step {
 
 // statement runs a maker with a clean slate and dresses up its result.
 func (g *generator) statement(make func() (*Node, string, bool)) *Step {
-	g.aliases, g.ctes, g.draws, g.hostile, g.views = 0, nil, nil, false, false
+	g.aliases, g.ctes, g.draws, g.hostile, g.views, g.scratch = 0, nil, nil, false, false, false
 	node, kind, ordered := make()
-	step := &Step{Tenant: g.tenants[0], Query: node, Kind: kind, Ordered: ordered, Hostile: g.hostile, Views: g.views}
+	step := &Step{Tenant: g.tenants[0], Query: node, Kind: kind, Ordered: ordered, Hostile: g.hostile, Views: g.views, Scratch: g.scratch}
 	for _, t := range g.draws {
 		step.Draws = append(step.Draws, t.sequence())
 	}
@@ -254,7 +256,7 @@ func (g *generator) several() *Step {
 		next := g.statement(g.anything)
 		items.Items = append(items.Items, next.Query)
 		first.Draws = append(first.Draws, next.Draws...)
-		first.Hostile, first.Views = first.Hostile || next.Hostile, first.Views || next.Views
+		first.Hostile, first.Views, first.Scratch = first.Hostile || next.Hostile, first.Views || next.Views, first.Scratch || next.Scratch
 	}
 	first.Query, first.Kind = n(items), "several statements"
 	return first
