@@ -51,7 +51,7 @@ func (g *generator) makeTemporary(t *Table, inside bool) *Step {
 	return g.statement(func() (*Node, string, bool) {
 		if g.chance(25) {
 			t.Columns = []*Column{{Name: "id", Type: Int4}, {Name: "note", Type: Text}, {Name: "qty", Type: Int4, Default: "3"}, {Name: "amount", Type: Numeric}}
-			return n("CREATE ", name, " (id int4", g.word("", " PRIMARY KEY"), ", note ", g.word("text", "pg_catalog.text"), ", qty int4 DEFAULT 3",
+			return n("CREATE ", name, " (id int4, note ", g.word("text", "pg_catalog.text"), ", qty int4 DEFAULT 3",
 				g.word("", " CHECK (qty < 40)"), ", amount numeric)", commit), "temporary table", false
 		}
 		q, cols := g.query(nil, pick(g, depths), shape{named: true, types: g.someTypes()})
