@@ -43,9 +43,9 @@ func (g *generator) cursor() []*Step {
 	declare.Query = n("DECLARE ", name, " ", g.word("", "", "BINARY ", "INSENSITIVE "), scroll, "CURSOR", hold, " FOR ", declare.Query)
 	declare.Kind, declare.BinaryResult = "DECLARE", false
 	move := func() *Step {
-		direction := g.word("NEXT", "1", "2", "3", "FORWARD", "FORWARD 2", "FORWARD ALL", "ALL", "0", "")
+		direction := g.word("NEXT", "1", "2", "3", "FORWARD", "FORWARD 2", "FORWARD ALL", "ALL", "")
 		if scroll == "SCROLL " && g.chance(60) {
-			direction = g.word("PRIOR", "FIRST", "LAST", "ABSOLUTE 2", "ABSOLUTE -1", "RELATIVE 0", "RELATIVE -2", "BACKWARD", "BACKWARD 2", "BACKWARD ALL", "-1")
+			direction = g.word("PRIOR", "FIRST", "LAST", "ABSOLUTE 2", "ABSOLUTE -1", "RELATIVE 0", "0", "RELATIVE -2", "BACKWARD", "BACKWARD 2", "BACKWARD ALL", "-1")
 		}
 		step := g.say("FETCH", g.word("FETCH ", "FETCH ", "FETCH ", "MOVE ")+direction+g.word(" FROM ", " IN ", " FROM ")+name)
 		step.Ordered, step.Views, step.Mode = true, declare.Views, pick(g, []Mode{SimpleQuery, ExtendedQuery, NamedStatement})
