@@ -34,8 +34,8 @@ type UpstreamEntry struct {
 	DSN          Secret `yaml:"dsn" require:"true" doc:"Connection string as libpq takes it, as a URL or key=value pairs."`
 	PasswordFile string `yaml:"password_file" doc:"File with the password, instead of one in dsn."`
 
-	PoolMode             string        `yaml:"pool_mode" enum:"transaction,session" default:"transaction" doc:"transaction: a client has a connection to the database while it is in a transaction. session: from login to its end."`
-	DefaultPoolSize      int           `yaml:"default_pool_size" default:"20" min:"1" max:"100000" doc:"Most connections to the database at once, the reserve aside. Those that read its catalog come on top."`
+	PoolMode             string        `yaml:"pool_mode" enum:"transaction,session" default:"session" doc:"session: a client has a connection to the database from login to its end. transaction: the same in this version."`
+	DefaultPoolSize      int           `yaml:"default_pool_size" default:"100" min:"1" max:"100000" doc:"Most connections to the database at once, the reserve aside. Those that read its catalog come on top."`
 	MinPoolSize          int           `yaml:"min_pool_size" default:"0" min:"0" max:"100000" doc:"Connections that are kept when nobody needs them, from the first client on."`
 	ReservePoolSize      int           `yaml:"reserve_pool_size" default:"0" min:"0" max:"100000" doc:"Further connections while somebody has waited for longer than reserve_pool_timeout."`
 	ReservePoolTimeout   time.Duration `yaml:"reserve_pool_timeout" default:"5s" min:"0s" doc:"See reserve_pool_size."`
@@ -87,7 +87,6 @@ type WireEntry struct {
 	MaxClientConn          int           `yaml:"max_client_conn" default:"10000" min:"1" doc:"Client connections at once; who comes after them gets an error (SQLSTATE 53300)."`
 	ClientIdleTimeout      time.Duration `yaml:"client_idle_timeout" default:"0s" min:"0s" doc:"A client that sends nothing for so long, and has no transaction open, is disconnected; 0: never."`
 	IdleTransactionTimeout time.Duration `yaml:"idle_transaction_timeout" default:"0s" min:"0s" doc:"A client that sends nothing for so long inside of a transaction is disconnected; 0: never."`
-	MaxPreparedStatements  int           `yaml:"max_prepared_statements" default:"200" min:"1" max:"100000" doc:"Prepared statements that are kept on each connection to the database, for all clients; the one used least recently makes room."`
 }
 
 // RewriterEntry is the key rewriter.

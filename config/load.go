@@ -30,13 +30,13 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 	}
 	f := File{
 		Upstream: UpstreamEntry{
-			PoolMode: modeTransaction, DefaultPoolSize: 20, ReservePoolTimeout: 5 * time.Second,
+			PoolMode: modeSession, DefaultPoolSize: 100, ReservePoolTimeout: 5 * time.Second,
 			QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
 			ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
 		},
 		Wire: WireEntry{
 			MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200,
-			MaxClientConn: 10000, MaxPreparedStatements: 200,
+			MaxClientConn: 10000,
 		},
 		Rewriter:     RewriterEntry{CacheBytes: 64 << 20, MaxStatementBytes: 1 << 20},
 		DrainTimeout: 30 * time.Second,

@@ -115,7 +115,7 @@ func TestLoadErrors(t *testing.T) {
 		"DSN":              {"upstream", `{dsn: "postgres://u:hunter2@h:port/db"}`, []string{"this is no connection string"}},
 		"two passwords":    {"upstream", `{dsn: "postgres://u:hunter2@h/db", password_file: policy.yaml}`, []string{"dsn holds a password too"}},
 		"password file":    {"upstream", `{dsn: "postgres://u@h/db", password_file: nope}`, []string{"nope: no such file"}},
-		"pool sizes":       {"upstream", `{dsn: "postgres://u@h/db", min_pool_size: 21}`, []string{"min_pool_size (21) is more than default_pool_size (20)"}},
+		"pool sizes":       {"upstream", `{dsn: "postgres://u@h/db", min_pool_size: 101}`, []string{"min_pool_size (101) is more than default_pool_size (100)"}},
 		"reserve timeout":  {"upstream", `{dsn: "postgres://u@h/db", reserve_pool_timeout: 1s}`, []string{"means nothing without reserve_pool_size"}},
 		"pool mode":        {"upstream", `{dsn: "postgres://u@h/db", pool_mode: statement}`, []string{`"statement": expected one of transaction, session`}},
 		"policy file":      {"policy_file", "nope.yaml", []string{"1:14: reading the policy: open"}},

@@ -6,11 +6,8 @@ import (
 	"pgcordon/config/yamlpos"
 )
 
-// The values of pool_mode.
-const (
-	modeTransaction = "transaction"
-	modeSession     = "session"
-)
+// modeSession is the pool_mode in which a client has a connection from login to its end.
+const modeSession = "session"
 
 // Pool says how the connections to the upstream are used, as pool.Config takes it.
 type Pool struct {

@@ -56,7 +56,6 @@ func TestDefaultsAreTrue(t *testing.T) {
 		"wire.max_client_conn":            fmt.Sprint(c.Wire.MaxClientConn),
 		"wire.client_idle_timeout":        short(c.Wire.ClientIdleTimeout),
 		"wire.idle_transaction_timeout":   short(c.Wire.IdleTransactionTimeout),
-		"wire.max_prepared_statements":    fmt.Sprint(c.Wire.MaxPreparedStatements),
 		"wire.max_message_bytes":          fmt.Sprint(c.Wire.MaxMessageBytes),
 		"wire.startup_timeout":            c.Wire.StartupTimeout.String(),
 		"wire.max_unauthenticated":        fmt.Sprint(c.Wire.MaxUnauthenticated),

@@ -20,6 +20,9 @@ type client struct {
 	err error
 	// sent counts the bytes written.
 	sent atomic.Int64
+	// last is when bytes left last, kept only when timed is set.
+	timed bool
+	last  time.Time
 }
 
 func newClient(conn net.Conn) *client {
@@ -43,7 +46,17 @@ func (c *client) flush() error {
 	if c.err == nil {
 		c.err = c.out.Flush()
 	}
+	if c.timed {
+		c.last = time.Now()
+	}
 	return c.err
+}
+
+// answered is when bytes left last, if timed is set.
+func (c *client) answered() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
 }
 
 // send writes and flushes.

@@ -84,8 +84,6 @@ type Wire struct {
 	// ClientIdleTimeout disconnects a client that sends nothing for so long outside of a transaction, IdleTransactionTimeout inside of
 	// one; 0 for never.
 	ClientIdleTimeout, IdleTransactionTimeout time.Duration
-	// MaxPreparedStatements is how many are kept on each upstream connection; default 200.
-	MaxPreparedStatements int
 }
 
 func (w Wire) withDefaults() Wire {
@@ -103,9 +101,6 @@ func (w Wire) withDefaults() Wire {
 	}
 	if w.MaxClients <= 0 {
 		w.MaxClients = 10000
-	}
-	if w.MaxPreparedStatements <= 0 {
-		w.MaxPreparedStatements = 200
 	}
 	return w
 }

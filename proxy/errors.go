@@ -18,6 +18,7 @@ import (
 const (
 	stateConnectionFailure    = "08006"
 	stateProtocolViolation    = "08P01"
+	stateIdleTransaction      = "25P03"
 	stateFeatureNotSupported  = "0A000"
 	stateInvalidParameter     = "22023"
 	stateFailedTransaction    = "25P02"
@@ -35,6 +36,7 @@ const (
 	stateTooManyArguments     = "54023"
 	stateAdminShutdown        = "57P01"
 	stateQueryCanceled        = "57014"
+	stateIdleSession          = "57P05"
 	stateReadOnly             = "25006"
 	stateCannotConnectNow     = "57P03"
 	stateSystemError          = "58000"

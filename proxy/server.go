@@ -29,8 +29,8 @@ type Server struct {
 	// draining is set by Shutdown: sessions end at their next idle point.
 	draining atomic.Bool
 	lastID   atomic.Uint64
-	// early counts the connections that have not authenticated.
-	early atomic.Int64
+	// early counts the connections that have not authenticated, clients those that have.
+	early, clients atomic.Int64
 
 	mu        sync.Mutex
 	closed    bool

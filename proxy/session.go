@@ -28,12 +28,14 @@ type session struct {
 	// conn is the client's connection, with TLS once negotiated. mu guards the field, against cut and wake.
 	mu    sync.Mutex
 	conn  net.Conn
+	woke  bool // mu guards it as well: wake has set the read deadline, and woken has not looked yet
 	phase atomic.Int32
 	// check asks the session to look whether it should end; leave says that it should, at its next idle point.
 	check, leave atomic.Bool
 
 	out    *client
 	in     *pgwire.Reader
+	heard  time.Time // when the client has sent something last; see watch
 	who    policy.Identity
 	user   auth.User
 	remote string
@@ -246,7 +248,16 @@ func (s *session) Read(b []byte) (int, error) {
 			return 0, s.upstreamGone()
 		}
 	}
-	return s.conn.Read(b)
+	if s.phase.Load() == phaseServing {
+		if err := s.watch(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := s.conn.Read(b)
+	if n > 0 && s.server.wire.watched() {
+		s.heard = time.Now()
+	}
+	return n, err
 }
 
 // woken decides about an error of Read: a deadline that wake has set means that there is something to look at.
@@ -255,11 +266,18 @@ func (s *session) woken(err error) error {
 		return err
 	}
 	// Cleared before the question is asked: a wake that comes later finds its deadline kept.
-	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
-		return err
+	s.mu.Lock()
+	s.woke = false
+	cleared := s.conn.SetReadDeadline(time.Time{})
+	s.mu.Unlock()
+	if cleared != nil {
+		return cleared
 	}
 	if s.shouldEnd() {
 		return s.farewell()
+	}
+	if f := s.silentTooLong(); f != nil {
+		return f
 	}
 	return nil
 }
@@ -317,6 +335,7 @@ func (s *session) reconsider() {
 func (s *session) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.woke = true
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is closed, which wakes as well
 }
 

@@ -39,10 +39,17 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		}
 		return nil, err
 	}
-	leave, err := s.server.gate.Connect(s.who.Tenant)
+	if s.server.clients.Add(1) > int64(s.server.wire.MaxClients) {
+		s.server.clients.Add(-1)
+		return nil, &failure{state: stateTooManyConnections, message: "sorry, too many clients already",
+			hint: "The proxy serves as many as wire.max_client_conn says."}
+	}
+	unlimit, err := s.server.gate.Connect(s.who.Tenant)
 	if err != nil {
+		s.server.clients.Add(-1)
 		return nil, exceeded(err)
 	}
+	leave := func() { unlimit(); s.server.clients.Add(-1) }
 	if err := s.connect(ctx, active, asked); err != nil {
 		leave()
 		return nil, err
@@ -52,6 +59,8 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		leave()
 		return nil, err
 	}
+	s.out.timed = s.server.wire.watched()
+	s.heard = time.Now()
 	s.phase.Store(phaseServing)
 	if s.server.draining.Load() || s.server.active.Load() != active {
 		s.reconsider() // a shutdown or reload that has found the session in its startup

@@ -78,7 +78,6 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 			MaxClients:             a.config.Wire.MaxClientConn,
 			ClientIdleTimeout:      a.config.Wire.ClientIdleTimeout,
 			IdleTransactionTimeout: a.config.Wire.IdleTransactionTimeout,
-			MaxPreparedStatements:  a.config.Wire.MaxPreparedStatements,
 		},
 	})
 	s.watch()
