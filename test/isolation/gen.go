@@ -170,7 +170,7 @@ func (g *generator) writable() []*Table {
 // tableName prints a table's name, with its schema where the search path would find another one, else sometimes.
 func (g *generator) tableName(t *Table) string {
 	g.scratch = g.scratch || t == g.temporary
-	g.views = g.views || t.View != "" || t.Shared != nil // then columns have other numbers
+	g.views = g.views || t.View != "" || t.Shared != nil || t == g.temporary // then columns have other numbers, or an ordinary table is meant
 	hidden := g.bare(t.Name) != t
 	for _, c := range g.ctes {
 		hidden = hidden || c.name == t.Name
