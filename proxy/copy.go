@@ -42,6 +42,7 @@ func newCopyIn(plan *rewriter.Plan, c *rewriter.Copy, tenant policy.TenantID, ma
 	spec := copyin.Spec{
 		Delimiter: c.Delimiter, Quote: c.Quote, Escape: c.Escape, Null: c.Null, Default: c.Default, CSVEndMark: major < 18,
 		Columns: c.Columns, Column: c.Tenant.Column, Index: c.Tenant.Index, Tenant: tenant, Type: c.Tenant.Type,
+		ForceNull: c.Tenant.ForceNull, ForceNotNull: c.Tenant.ForceNotNull,
 		Same: func(value []byte, binary bool) bool { return c.Tenant.Same(value, binary, tenant) },
 	}
 	formats := map[rewriter.CopyFormat]copyin.Format{rewriter.CopyText: copyin.Text, rewriter.CopyCSV: copyin.CSV, rewriter.CopyBinary: copyin.Binary}

@@ -49,6 +49,8 @@ var copyScripts = map[string][]step{
 		one(query("COPY orders (id, item) FROM STDIN WITH (FORMAT csv, HEADER match)"), rows("id,thing\n20,x\n"), copied),
 		one(query("COPY orders (id, item) FROM STDIN WITH (FORMAT csv, HEADER match)"), rows("id\n20,x\n"), copied),
 		one(query("COPY orders (id, item) FROM STDIN WITH (HEADER match)"), rows("\\N\titem\n20,x\n"), copied),
+		one(query("COPY orders FROM STDIN WITH (FORMAT csv, NULL 'acme', FORCE_NOT_NULL (tenant_id))"), rows("acme,21,x\n\"acme\",22,acme\n"), copied),
+		one(query("COPY orders FROM STDIN WITH (FORMAT csv, NULL 'y', FORCE_NULL (tenant_id, item))"), rows("\"acme\",23,\"y\"\n"), copied),
 		one(query("SELECT id, item FROM orders ORDER BY id")),
 	},
 	"several": {

@@ -53,6 +53,8 @@ type CopyTenant struct {
 	Type   policy.ColumnType
 	// Index is the tenant column's among the columns of the client's rows. When it is not there, Index is -1, and SQL expects it in front.
 	Index int
+	// ForceNull and ForceNotNull are set when the options FORCE_NULL and FORCE_NOT_NULL name the column.
+	ForceNull, ForceNotNull bool
 }
 
 // Same reports whether a value of the client's, as text or in the type's binary form, is the tenant's id.
@@ -186,7 +188,7 @@ func (p *pass) copyFrom(s *pg.CopyStmt, c *Copy) {
 	}
 	p.copyOptions(s, c, func(option, name string) { p.copyListed(option, name, listed, t) })
 	if c.Tenant != nil && p.denial == nil {
-		copyForced(s, listed, t.Column)
+		copyForced(s, listed, c.Tenant)
 	}
 	if c.From && c.Format == CopyCSV && (c.Quote == '\\' || c.Quote == '.') {
 		p.deny(stateFeature, ruleClause, "COPY FROM with this quote character is not supported", "")

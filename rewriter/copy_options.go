@@ -122,8 +122,9 @@ func (p *pass) copyListed(option, name string, names []string, t *policy.BoundTa
 	}
 }
 
-// copyForced keeps FORCE_NULL and FORCE_NOT_NULL away from the tenant column, whose value is written so that it needs neither.
-func copyForced(s *pg.CopyStmt, listed []string, tenant string) {
+// copyForced keeps FORCE_NULL and FORCE_NOT_NULL away from the tenant column, whose value is written so that it needs neither: they only say how
+// the client's own value is read.
+func copyForced(s *pg.CopyStmt, listed []string, tenant *CopyTenant) {
 	kept := s.Options[:0:0]
 	for _, n := range s.Options {
 		d := n.GetDefElem()
@@ -139,7 +140,12 @@ func copyForced(s *pg.CopyStmt, listed []string, tenant string) {
 		} else {
 			items = d.Arg.GetList().Items
 		}
-		items = slices.DeleteFunc(items, func(n *pg.Node) bool { return n.GetString_().GetSval() == tenant })
+		given := len(items)
+		items = slices.DeleteFunc(items, func(n *pg.Node) bool { return n.GetString_().GetSval() == tenant.Column })
+		if len(items) < given {
+			tenant.ForceNull = tenant.ForceNull || d.Defname == "force_null"
+			tenant.ForceNotNull = tenant.ForceNotNull || d.Defname == "force_not_null"
+		}
 		if len(items) > 0 {
 			d.Arg = pg.MakeListNode(items)
 			kept = append(kept, n)

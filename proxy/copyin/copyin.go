@@ -45,6 +45,8 @@ type Spec struct {
 	Index  int
 	Tenant policy.TenantID
 	Type   policy.ColumnType
+	// ForceNull and ForceNotNull are set when the options FORCE_NULL and FORCE_NOT_NULL name the tenant column.
+	ForceNull, ForceNotNull bool
 	// Same reports whether a value of the client's is the tenant's id.
 	Same func(value []byte, binary bool) bool
 }

@@ -298,3 +298,29 @@ func BenchmarkRows(b *testing.B) {
 		})
 	}
 }
+
+func TestForcedNulls(t *testing.T) {
+	cases := []struct {
+		null            string
+		force, forceNot bool
+		row             string
+		accepted        bool
+	}{
+		{"acme", false, false, `"acme",2,3`, true}, {"acme", false, false, `acme,2,3`, false},
+		{"acme", true, false, `"acme",2,3`, false}, {"acme", true, false, `a"cm"e,2,3`, false}, {"acme", true, false, `acme,2,3`, false},
+		{"acme", false, true, `acme,2,3`, true}, {"acme", false, true, `"acme",2,3`, true},
+		{"acme", true, true, `acme,2,3`, true}, {"acme", true, true, `"acme",2,3`, false},
+		{"x", true, true, `"acme",2,3`, true}, {"x", true, true, `x,2,3`, false}, {"x", false, true, `"x",2,3`, false},
+	}
+	for _, c := range cases {
+		s, ok := specFor(uint8(CSV), 1, 0)
+		if !ok {
+			t.Fatal("not a spec")
+		}
+		s.Null, s.ForceNull, s.ForceNotNull = c.null, c.force, c.forceNot
+		out, err := transform(s, []byte(c.row+"\n"+c.row+"\n"), 4)
+		if accepted := err == nil; accepted != c.accepted || err != nil && !errors.Is(err, ErrMismatch) {
+			t.Errorf("%+v: %q, %v", c, out, err)
+		}
+	}
+}

@@ -334,12 +334,15 @@ func (l *lines) accepts(raw []byte) bool {
 	switch {
 	case l.accepted != nil && bytes.Equal(raw, l.accepted):
 		return true
-	case len(raw) > maxValueBytes, string(plain) == l.spec.Null:
+	case len(raw) > maxValueBytes, string(plain) == l.spec.Null && !l.spec.ForceNotNull:
 		return false
 	}
 	var value []byte
 	if l.csv {
 		value = unquote(raw, l.quote, l.escape)
+		if l.spec.ForceNull && string(plain) != l.spec.Null && string(value) == l.spec.Null {
+			return false
+		}
 	} else {
 		value = unescape(raw)
 	}
