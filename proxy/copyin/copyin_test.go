@@ -324,3 +324,17 @@ func TestForcedNulls(t *testing.T) {
 		}
 	}
 }
+
+func TestHeaderWithoutData(t *testing.T) {
+	s, ok := specFor(uint8(Text), 0, 0)
+	if !ok {
+		t.Fatal("not a spec")
+	}
+	s.Header = MatchHeader
+	if out, err := transform(s, nil, 1); err != nil || string(out) != "tenant_id\t" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := transform(s, []byte("a\tb\tc\n"), 9); err != nil || string(out) != "tenant_id\ta\tb\tc\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}

@@ -12,6 +12,8 @@ type lines struct {
 	quote, escape byte
 	// value is the tenant's id as a field, prefix with the delimiter behind, header the tenant column's name likewise.
 	value, prefix, header []byte
+	// unnamed is set until a header that must name the columns has begun.
+	unnamed bool
 
 	state lineState
 	// head is what is put in front of the next line.
@@ -53,7 +55,7 @@ func (l *lines) begin() {
 	case l.spec.Header == NoHeader:
 		return
 	case l.check < 0 && l.spec.Header == MatchHeader:
-		l.head = l.header
+		l.head, l.unnamed = l.header, true
 	default:
 		l.head = nil
 	}
@@ -62,7 +64,7 @@ func (l *lines) begin() {
 
 // next prepares for the line behind one that has ended.
 func (l *lines) next() {
-	l.state, l.check, l.head = atStart, l.spec.Index, nil
+	l.state, l.check, l.head, l.unnamed = atStart, l.spec.Index, nil, false
 	if l.check < 0 {
 		l.head = l.prefix
 	}
@@ -128,7 +130,7 @@ func (l *lines) run(dst, p []byte) ([]byte, int, error) {
 
 // open begins a line.
 func (l *lines) open(dst []byte) []byte {
-	l.state, l.wrong, l.field = inLine, false, -1
+	l.state, l.wrong, l.field, l.unnamed = inLine, false, -1, false
 	if l.check >= 0 {
 		l.field, l.taken = 0, l.taken[:0]
 	}
@@ -310,7 +312,12 @@ func (l *lines) finish(dst []byte) ([]byte, error) {
 		dst = l.unhold(dst, "\\")
 	case heldDot:
 		dst = l.unhold(dst, "\\.")
-	case atStart, afterReturn, ended:
+	case atStart:
+		if l.unnamed { // without data Postgres reads an empty header
+			dst = append(dst, l.header...)
+		}
+		return dst, nil
+	case afterReturn, ended:
 		return dst, nil
 	case inQuotes, quotesEscape: // Postgres refuses quotes that are not closed; so they stay, also in the field that is replaced
 		if l.field >= 0 && l.field == l.check {

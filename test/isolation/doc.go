@@ -24,7 +24,7 @@
 //     marked as deleted are in the shared world alone; those that a DELETE marks are gone from the own one. So keys hold among live rows,
 //     no foreign key refers to such a table, and RETURNING of a DELETE does not ask for the mark. Rows marked from the start must not change.
 //   - The rows of a COPY FROM STDIN have at most one mistake, so that the two worlds find the same one, and go into no table with default rows,
-//     for Postgres copies into none with row security. One that is wrong in the tenant's field may be refused where the own world takes it.
+//     for Postgres copies into none with row security. One that is wrong in the tenant's field may be refused where the own world takes it, and of one that is too short as well the proxy says only that.
 //   - Partitions and tables that inherit are named directly as well; one child is denied by its own name, and read through its parents.
 //   - Cursors move over rows in full order, and backwards only where they are declared so. Cursors, prepared statements, temporary tables, locks and
 //     channels are put away by the unit of steps that makes them.
