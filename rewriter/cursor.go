@@ -1,11 +1,13 @@
 package rewriter
 
 import (
+	"regexp"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
+	"pgcordon/policy/catalog"
 )
 
 // Cursors. A cursor's query is rewritten like any other; FETCH, MOVE and CLOSE name it and reach no relation.
@@ -55,8 +57,8 @@ func (p *pass) cursorName(name string) {
 // conditions; the query was the client's and is confined, so its scans of a tenant table let the tenant's rows pass and no others. A row that is
 // shared has no tenant to be confined to, so the target must be a tenant table.
 //
-// Functions that the policy vouches for are another matter: the query of one in SQL becomes a part of the cursor's, with scans that let other rows pass,
-// and others can open cursors by themselves. Where there are such functions, it is refused.
+// Functions are another matter: the query of one in SQL that the policy vouches for becomes a part of the cursor's, with scans that let other rows
+// pass, and others can open cursors by themselves. Where there are such functions, it is refused.
 func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool {
 	c := where.GetCurrentOfExpr()
 	if c == nil {
@@ -68,7 +70,7 @@ func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool
 	case strings.HasPrefix(c.CursorName, "<unnamed portal"):
 		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF a cursor that a function has opened is refused", "Use DECLARE CURSOR.")
 	case t.Scope == policy.ScopeTenant && p.functionsScan():
-		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF is refused: the policy vouches for functions whose rows a cursor could stand on",
+		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF is refused: there are functions whose rows a cursor could stand on",
 			"Name the row by its primary key.")
 	}
 	p.cursorName(c.CursorName)
@@ -76,26 +78,36 @@ func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool
 }
 
 // functionsScan tells whether a cursor could stand on a scan of a function's: of one that the session may call in SQL with rows as its result, or
-// of a cursor that any function opens, called by another or not.
+// of a cursor that any function opens, be it called by a statement, a trigger or another function.
 func (p *pass) functionsScan() bool {
-	calls, opens := false, false
 	for schema, s := range p.cat.Schemas {
 		if schema == "pg_catalog" || schema == "information_schema" {
 			continue
 		}
 		for _, overloads := range s.Functions {
 			for _, f := range overloads {
-				switch {
-				case f.Language == "c" || f.Language == "internal":
-					continue
-				case p.vouchedFor(f) && f.ReturnsSet && f.Language == "sql":
+				called := p.vouchedFor(f)
+				if called && f.ReturnsSet && f.Language == "sql" || (called || f.Extension == "") && opensCursors(f) {
 					return true
 				}
-				calls = calls || p.vouchedFor(f)
-				known := f.Language == "sql" || f.Language == "plpgsql"
-				opens = opens || !known || strings.Contains(strings.ToLower(f.Source), "cursor")
 			}
 		}
 	}
-	return calls && opens
+	return false
+}
+
+// opening is the word by which PL/pgSQL opens a cursor that it was given, without the word cursor.
+var opening = regexp.MustCompile(`(?i)\bopen\b`)
+
+func opensCursors(f *catalog.Function) bool {
+	says := strings.Contains(strings.ToLower(f.Source), "cursor")
+	switch f.Language {
+	case "c", "internal":
+		return false
+	case "sql":
+		return says
+	case "plpgsql":
+		return says || opening.MatchString(f.Source)
+	}
+	return true
 }
