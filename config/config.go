@@ -10,7 +10,6 @@ import (
 	"pgcordon/config/yamlpos"
 	"pgcordon/policy"
 	"pgcordon/proxy/auth"
-	"pgcordon/proxy/limit"
 )
 
 // Config is a pgcordon.yaml that was found sound, with everything that it names. It is immutable.
@@ -48,21 +47,6 @@ func (l Listener) String() string {
 		return fmt.Sprintf("%s/.s.PGSQL.%d", l.Address, l.Port)
 	}
 	return l.Address
-}
-
-// Limits are the limits of all tenants.
-type Limits struct {
-	Defaults limit.Limits
-	// Tenants are those that differ, with the defaults filled in.
-	Tenants map[policy.TenantID]limit.Limits
-}
-
-// Of returns a tenant's limits.
-func (l Limits) Of(t policy.TenantID) limit.Limits {
-	if own, ok := l.Tenants[t]; ok {
-		return own
-	}
-	return l.Defaults
 }
 
 // Fits checks what only the live catalog tells: that each user's tenant can be a value of the tenant columns.

@@ -57,22 +57,6 @@ type UserEntry struct {
 	PoolMode  string `yaml:"pool_mode" enum:"transaction,session" doc:"Instead of upstream.pool_mode, for this user."`
 }
 
-// LimitsEntry is the key limits.
-type LimitsEntry struct {
-	Defaults LimitEntry            `yaml:"defaults" doc:"Limits of every tenant. A key that is left out, or 0, means unlimited."`
-	Tenants  map[string]LimitEntry `yaml:"tenants" doc:"By tenant: keys that replace the defaults' for it; 0 lifts a limit."`
-}
-
-// LimitEntry holds one tenant's limits. A nil field was not given.
-type LimitEntry struct {
-	Connections         *int           `yaml:"connections" min:"0" doc:"Client connections at once."`
-	StatementsPerSecond *float64       `yaml:"statements_per_second" min:"0" doc:"Statements per second, on average."`
-	Burst               *int           `yaml:"burst" min:"0" doc:"Statements at once after a quiet time; 0 or left out: as many as in one second. Needs statements_per_second."`
-	Wait                *time.Duration `yaml:"wait" min:"0s" doc:"How long a statement beyond the rate waits for its turn before it is refused; 0 or left out: not at all. Needs statements_per_second."`
-	RowsPerStatement    *int64         `yaml:"rows_per_statement" min:"0" doc:"Rows that one statement may return; it is cut off after them."`
-	StatementTimeout    *time.Duration `yaml:"statement_timeout" min:"0s" doc:"How long one statement may run."`
-}
-
 // AdminEntry is the key admin.
 type AdminEntry struct {
 	Address string `yaml:"address" require:"true" doc:"host:port. Nobody is asked for a password there."`

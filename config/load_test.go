@@ -83,15 +83,54 @@ drain_timeout: 2m
 		t.Errorf("%v %v", c.Pool, c.DrainTimeout)
 	}
 	want := limit.Limits{StatementsPerSecond: 10.5, Wait: time.Second, RowsPerStatement: 10}
-	if got := c.Limits.Of(c.Users[0].Tenant); got != want {
+	if got := c.Limits.Of(c.Users[0].Tenant, ""); got != want {
 		t.Errorf("acme's limits: %+v", got)
 	}
 	want = limit.Limits{Connections: 50, StatementsPerSecond: 10.5, Wait: time.Second}
-	if got := c.Limits.Of(c.Users[1].Tenant); got != want {
+	if got := c.Limits.Of(c.Users[1].Tenant, ""); got != want {
 		t.Errorf("globex's limits: %+v", got)
 	}
 	if c.Rewriter.CacheBytes != 64<<20 || c.Wire.MaxUnauthenticated != 200 || c.AdminAddress != "127.0.0.1:0" {
 		t.Errorf("%+v %+v %s", c.Rewriter, c.Wire, c.AdminAddress)
+	}
+}
+
+// The defaults, the plan, the tenant's own keys; and within them those of each user, and the user's own.
+func TestLimitsAreLaidOverEachOther(t *testing.T) {
+	c, err := load(t, map[string]string{"pgcordon.yaml": `
+listen: [{address: 127.0.0.1:6432}]
+upstream: {dsn: "postgres://app@h/shop"}
+policy_file: policy.yaml
+users:
+  - {name: a, tenant: acme, scram: "` + verifier + `"}
+  - {name: b, tenant: acme, scram: "` + verifier + `"}
+  - {name: c, tenant: globex, scram: "` + verifier + `"}
+  - {name: s, role: support, scram: "` + verifier + `"}
+limits:
+  defaults: {connections: 10, rows_per_second: 5, each_user: {connections: 5, statements_at_once: 2}}
+  plans:
+    pro: {connections: 20, rows_per_second: 0, each_user: {connections: 8}}
+  tenants:
+    acme: {plan: pro, statement_timeout: 5s, each_user: {statements_per_second: 3}, users: {b: {connections: 1}}}
+`}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme, globex := c.Users[0].Tenant, c.Users[2].Tenant
+	for _, x := range []struct {
+		tenant policy.TenantID
+		user   string
+		want   limit.Limits
+	}{
+		{acme, "", limit.Limits{Connections: 20, StatementTimeout: 5 * time.Second}},
+		{acme, "a", limit.Limits{Connections: 8, StatementsAtOnce: 2, StatementsPerSecond: 3}},
+		{acme, "b", limit.Limits{Connections: 1, StatementsAtOnce: 2, StatementsPerSecond: 3}},
+		{globex, "", limit.Limits{Connections: 10, RowsPerSecond: 5}},
+		{globex, "s", limit.Limits{Connections: 5, StatementsAtOnce: 2}},
+	} {
+		if got := c.Limits.Of(x.tenant, x.user); got != x.want {
+			t.Errorf("%s, user %q: %+v, want %+v", x.tenant, x.user, got, x.want)
+		}
 	}
 }
 
@@ -133,6 +172,10 @@ func TestLoadErrors(t *testing.T) {
 		"unknown tenant":   {"limits", `{tenants: {amce: {connections: 1}}}`, []string{`no user has the tenant "amce"`}},
 		"burst alone":      {"limits", `{defaults: {burst: 5}}`, []string{"burst means nothing without statements_per_second"}},
 		"wait alone":       {"limits", `{defaults: {statements_per_second: 5, wait: 1s}, tenants: {acme: {statements_per_second: 0, wait: 2s}}}`, []string{"wait means nothing without"}},
+		"no such plan":     {"limits", `{plans: {free: {connections: 1}, pro: {}}, tenants: {acme: {plan: gold}}}`, []string{`there is no plan "gold"; limits.plans has free, pro`}},
+		"no plans":         {"limits", `{tenants: {acme: {plan: gold}}}`, []string{`there is no plan "gold": limits.plans has none`}},
+		"no such user":     {"limits", `{tenants: {acme: {users: {b: {connections: 1}}}}}`, []string{`the tenant "acme" has no user "b"`}},
+		"user's burst":     {"limits", `{tenants: {acme: {each_user: {burst: 1}}}}`, []string{"burst means nothing without"}},
 		"negative limit":   {"limits", `{defaults: {connections: -1}}`, []string{"-1 is too small: the least is 0"}},
 		"durations":        {"drain_timeout", `-5s`, []string{"-5s is too small"}},
 		"admin":            {"admin", `{address: "9187"}`, []string{"expected host:port"}},

@@ -7,7 +7,6 @@ import (
 	"pgcordon/config/yamlpos"
 	"pgcordon/policy"
 	"pgcordon/proxy/auth"
-	"pgcordon/proxy/limit"
 )
 
 func (l *loader) users() {
@@ -97,59 +96,4 @@ func (l *loader) verifier(at func(string) yamlpos.Path, e UserEntry) auth.Verifi
 		l.doc.Errorf(at(key), "%v", err)
 	}
 	return v
-}
-
-func (l *loader) limits() {
-	e := l.file.Limits
-	l.out.Limits = Limits{Defaults: merged(limit.Limits{}, e.Defaults), Tenants: map[policy.TenantID]limit.Limits{}}
-	l.rateKeys(yamlpos.Path{"limits", "defaults"}, e.Defaults, l.out.Limits.Defaults)
-	tenants := map[policy.TenantID]bool{}
-	for _, u := range l.out.Users {
-		tenants[u.Tenant] = true
-		for _, t := range u.ActFor {
-			tenants[t] = true
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Tenants)) {
-		path := yamlpos.Path{"limits", "tenants", name}
-		id, err := policy.NewTenantID(name)
-		switch {
-		case err != nil:
-			l.doc.Errorf(yamlpos.Path{"limits", "tenants", yamlpos.Key(name)}, "%v", err)
-		case l.out.Policy != nil && !tenants[id]:
-			l.doc.Errorf(yamlpos.Path{"limits", "tenants", yamlpos.Key(name)}, "no user has the tenant %q, and no user's role acts for it", name)
-		}
-		own := merged(l.out.Limits.Defaults, e.Tenants[name])
-		l.rateKeys(path, e.Tenants[name], own)
-		l.out.Limits.Tenants[id] = own
-	}
-}
-
-// rateKeys refuses keys that shape a rate where there is none.
-func (l *loader) rateKeys(at yamlpos.Path, e LimitEntry, effective limit.Limits) {
-	if effective.StatementsPerSecond > 0 {
-		return
-	}
-	for key, given := range map[string]bool{"burst": e.Burst != nil && *e.Burst > 0, "wait": e.Wait != nil && *e.Wait > 0} {
-		if given {
-			l.doc.Errorf(append(at[:len(at):len(at)], key), "%s means nothing without statements_per_second", key)
-		}
-	}
-}
-
-// merged lays the keys that were given over the defaults.
-func merged(base limit.Limits, e LimitEntry) limit.Limits {
-	set(&base.Connections, e.Connections)
-	set(&base.StatementsPerSecond, e.StatementsPerSecond)
-	set(&base.Burst, e.Burst)
-	set(&base.Wait, e.Wait)
-	set(&base.RowsPerStatement, e.RowsPerStatement)
-	set(&base.StatementTimeout, e.StatementTimeout)
-	return base
-}
-
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
-	}
 }

@@ -53,6 +53,7 @@ func (r *relay) skim(h pgwire.Header, e *expectation) error {
 func (r *relay) count(e *expectation, n int, passes bool) {
 	if passes && e.run != nil {
 		e.run.bytes += int64(n)
+		r.sent.bytes += int64(n)
 	}
 }
 
@@ -77,6 +78,7 @@ func (r *relay) row(e *expectation) bool {
 	}
 	*sent++
 	run.rows++
+	r.sent.rows++
 	return true
 }
 
@@ -374,7 +376,7 @@ func (r *relay) finish(run *execution) {
 func (r *relay) report() {
 	for i, run := range r.finished {
 		r.s.server.observer.Finished(Outcome{Session: r.s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
-			SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started)})
+			SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
 		r.finished[i] = nil
 	}
 	r.finished = r.finished[:0]

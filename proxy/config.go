@@ -62,11 +62,9 @@ type Authenticator interface {
 	Lookup(user string) (auth.User, bool)
 }
 
-// Gate decides whether a tenant may connect, and run a statement, now. Its errors are *limit.Exceeded, or the context's.
+// Gate decides whether a user may connect, and gives it a seat, which decides whether a statement may run now. Its errors are *limit.Exceeded.
 type Gate interface {
-	Connect(policy.TenantID) (release func(), err error)
-	// Admit waits for nothing but the context's Done, and its own time: asking for Done is the sign that it waits.
-	Admit(context.Context, policy.TenantID) (limit.Permit, error)
+	Connect(policy.Identity) (*limit.Seat, error)
 }
 
 // Wire bounds what a client may send. Zero values stand for the defaults.

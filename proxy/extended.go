@@ -59,7 +59,7 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	if f != nil {
 		return s.refuseParse(f, m.Name)
 	}
-	st.prepaid, st.permit = true, permit
+	st.prepaid = true
 	types := st.plan.ParamTypes
 	if appended := st.plan.Appended(); len(appended) > 0 {
 		types = append(make([]uint32, 0, st.plan.ClientParams+len(appended)), types...)
@@ -388,7 +388,7 @@ func (s *session) execute(ctx context.Context) error {
 func (s *session) permitFor(ctx context.Context, st *statement) (permit limit.Permit, f *failure) {
 	if st != nil && st.prepaid {
 		st.prepaid = false
-		return st.permit, nil
+		return s.resume(ctx)
 	}
 	return s.admit(ctx)
 }

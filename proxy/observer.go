@@ -58,4 +58,5 @@ type Outcome struct {
 	SQLState string         // of the error the client got; empty for success
 	Limit    string         // which limit refused or cut it, by its name in package limit; empty for none
 	Elapsed  time.Duration  // from the client's message to the last byte of its answer
+	Waited   time.Duration  // of that, until the tenant's limits let it run
 }

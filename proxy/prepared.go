@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"pgcordon/policy"
-	"pgcordon/proxy/limit"
 	"pgcordon/rewriter"
 )
 
@@ -16,9 +15,8 @@ type statement struct {
 	plan  *rewriter.Plan
 	// planner made plan.
 	planner Planner
-	// prepaid is set until the first execution: the permit that Parse got, and has given back, stands for it.
+	// prepaid is set until the first execution: it was admitted with its Parse.
 	prepaid bool
-	permit  limit.Permit
 	// deallocates is set for a DEALLOCATE of this name, when a Parse has made it.
 	deallocates string
 

@@ -40,6 +40,7 @@ type relay struct {
 	dead  string
 
 	finished []*execution // to be reported when they have left
+	sent     sent
 	scratch  []byte
 
 	// fatal is set when the upstream has said why it closes the connection.
@@ -81,6 +82,7 @@ func (r *relay) run() {
 			return
 		}
 		r.report()
+		r.keepPace()
 	}
 }
 

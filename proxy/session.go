@@ -38,6 +38,7 @@ type session struct {
 	heard  time.Time // when the client has sent something last; see watch
 	who    policy.Identity
 	user   auth.User
+	seat   *limit.Seat
 	remote string
 
 	up       *upstream
@@ -355,7 +356,16 @@ func (s *session) upstreamGone() error {
 
 // admit asks the gate for the right to run a statement.
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
-	permit, err := s.server.gate.Admit(waiting{ctx, s.up}, s.who.Tenant)
+	permit, err := s.seat.Admit(waiting{ctx, s.up})
+	if err != nil {
+		return limit.Permit{}, exceeded(err)
+	}
+	return permit, nil
+}
+
+// resume asks for that for a statement that was admitted before.
+func (s *session) resume(ctx context.Context) (limit.Permit, *failure) {
+	permit, err := s.seat.Resume(waiting{ctx, s.up})
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
 	}

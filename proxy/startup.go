@@ -44,12 +44,11 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		return nil, &failure{state: stateTooManyConnections, message: "sorry, too many clients already",
 			hint: "The proxy serves as many as wire.max_client_conn says."}
 	}
-	unlimit, err := s.server.gate.Connect(s.who.Tenant)
-	if err != nil {
+	if s.seat, err = s.server.gate.Connect(s.who); err != nil {
 		s.server.clients.Add(-1)
 		return nil, exceeded(err)
 	}
-	leave := func() { unlimit(); s.server.clients.Add(-1) }
+	leave := func() { s.seat.Release(); s.server.clients.Add(-1) }
 	if err := s.connect(ctx, active, asked); err != nil {
 		leave()
 		return nil, err

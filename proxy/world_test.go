@@ -72,10 +72,12 @@ type world struct {
 
 type worldOptions struct {
 	limits limit.Limits
-	wire   proxy.Wire
-	pool   pool.Config
-	tls    proxy.TLS
-	pg     *throwaway.Postgres
+	// userLimits are those of each user.
+	userLimits limit.Limits
+	wire       proxy.Wire
+	pool       pool.Config
+	tls        proxy.TLS
+	pg         *throwaway.Postgres
 }
 
 // newWorld starts one; everything ends with the test.
@@ -85,7 +87,12 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		o.pg = throwawaytest.ForTest(t)
 	}
 	w := &world{t: t, pg: o.pg, database: throwawaytest.Database(t, o.pg, schema), seen: &recorder{}, served: make(chan error, 1)}
-	w.gate = limit.NewGate(func(policy.TenantID) limit.Limits { return o.limits })
+	w.gate = limit.NewGate(func(_ policy.TenantID, user string) limit.Limits {
+		if user != "" {
+			return o.userLimits
+		}
+		return o.limits
+	})
 	upstream, err := pgconn.ParseConfig(o.pg.DSN("app_proxy", w.database))
 	must(t, err)
 	o.pool.Upstream = upstream

@@ -22,17 +22,26 @@ var (
 // field is one key that a struct accepts.
 type field struct {
 	key      string
-	index    int
+	index    []int // of the struct's field, as reflect.Value.FieldByIndex takes it
 	required bool
 	tag      reflect.StructTag
+	// like is where the reference tells of it already; see Reference.
+	like string
 }
 
 func fieldsOf(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Anonymous {
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index, inner.like = append([]int{i}, inner.index...), f.Tag.Get("like")
+				out = append(out, inner)
+			}
+			continue
+		}
 		if key := f.Tag.Get("yaml"); key != "" && key != "-" {
-			out = append(out, field{key: key, index: i, required: f.Tag.Get("require") == "true", tag: f.Tag})
+			out = append(out, field{key: key, index: f.Index, required: f.Tag.Get("require") == "true", tag: f.Tag})
 		}
 	}
 	return out
@@ -94,7 +103,7 @@ func (d *Document) structure(n *yaml.Node, v reflect.Value) {
 			d.node(key, "unknown key %q%s", key.Value, suggest(key.Value, fields))
 			continue
 		}
-		d.value(val, v.Field(fields[at].index), fields[at].tag)
+		d.value(val, v.FieldByIndex(fields[at].index), fields[at].tag)
 	}
 	for _, f := range fields {
 		if f.required && seen[f.key] == nil {

@@ -11,6 +11,8 @@
 //	enum:"a,b"          the value is one of these
 //	min:"1" max:"9"     bounds of a number or a duration
 //
+// The keys of an embedded struct are keys of the struct around it.
+//
 // Anchors, aliases, merge keys, tags and several documents in one file are refused: a settings file needs none
 // of them, and without them the cost of a file is bounded by its size, which is bounded too.
 //

@@ -65,12 +65,12 @@ func structSchema(t reflect.Type) map[string]any {
 	properties := map[string]any{}
 	var required []string
 	for _, f := range fieldsOf(t) {
-		s := schemaOf(t.Field(f.index).Type, f.tag)
+		s := schemaOf(t.FieldByIndex(f.index).Type, f.tag)
 		if doc := f.tag.Get("doc"); doc != "" {
 			s["description"] = doc
 		}
 		if value := f.tag.Get("default"); value != "" {
-			s["default"] = defaultValue(t.Field(f.index).Type, value)
+			s["default"] = defaultValue(t.FieldByIndex(f.index).Type, value)
 		}
 		properties[f.key] = s
 		if f.required {
@@ -108,7 +108,8 @@ type Entry struct {
 	Doc      string
 }
 
-// Reference lists every key that Decode accepts for the struct type t, in the order of its fields.
+// Reference lists every key that Decode accepts for the struct type t, in the order of its fields, save for those of an embedded struct
+// with the tag like:"other.key": that they are those of the other key is said by the text of the field.
 func Reference(t reflect.Type) []Entry { return referenceOf(t, "") }
 
 func referenceOf(t reflect.Type, prefix string) []Entry {
@@ -126,10 +127,13 @@ func referenceOf(t reflect.Type, prefix string) []Entry {
 	case reflect.Struct:
 		var out []Entry
 		for _, f := range fieldsOf(t) {
+			if f.like != "" {
+				continue
+			}
 			key := strings.TrimPrefix(prefix+"."+f.key, ".")
-			out = append(out, Entry{Key: key, Value: takes(t.Field(f.index).Type, f.tag), Default: f.tag.Get("default"),
+			out = append(out, Entry{Key: key, Value: takes(t.FieldByIndex(f.index).Type, f.tag), Default: f.tag.Get("default"),
 				Required: f.required, Doc: f.tag.Get("doc")})
-			out = append(out, referenceOf(t.Field(f.index).Type, key)...)
+			out = append(out, referenceOf(t.FieldByIndex(f.index).Type, key)...)
 		}
 		return out
 	}

@@ -1,12 +1,16 @@
-// Package limit holds every tenant to its limits: how many connections it has, how many statements per second it runs, and, handed
-// out with each permit for the session to keep, how many rows a statement returns and how long it takes.
+// Package limit holds every tenant, and every user within its tenant, to its limits: how many connections it has, how many statements run at once
+// and start per second, how much is sent to it per second, and, handed out with each permit for the session to keep, what one statement
+// and one transaction may do.
 //
-//	release, err := gate.Connect(tenant)     // at login, once authenticated
-//	permit, err := gate.Admit(ctx, tenant)   // for each statement, before it is planned
-//	permit.Done()                            // when the statement has ended
-//	release()                                // when the session ends
+//	seat, err := gate.Connect(identity)    // at login, once authenticated
+//	permit, err := seat.Admit(ctx)         // for each statement, before it is planned
+//	pause := seat.Spend(rows, bytes)       // for each buffer that has been sent
+//	permit.Done()                          // when the statement has ended
+//	seat.Release()                         // when the session ends
 //
 // Admission comes before planning, because planning is the cost that a noisy tenant imposes on the others.
+//
+// A seat has two accounts: its tenant's and its user's. Each limit is looked at in both.
 //
 // # Statements per second
 //
@@ -15,21 +19,32 @@
 // refused at once with an *Exceeded that says when a retry finds a token. A statement that gives up waiting (its context ended) returns its token,
 // unless others queue behind it, whose times stay as they were.
 //
+// # Rows and bytes per second
+//
+// What a statement sends is known only afterwards, so these buckets can owe tokens. The sender is told to pause while they do, at most for Wait
+// at a time, and a statement that begins meanwhile waits or is refused.
+//
+// # Statements at once
+//
+// Postgres runs the statements of a connection one after another, and an answer may be kept back until the client asks for it, so a connection
+// counts once, from its first permit to the return of its last: a pipeline never waits for itself. Who finds no place free stands in line.
+//
 // # Reload
 //
-// SetLimits exchanges all limits in one step. Connections stay counted, buckets keep their tokens (at most the new burst), statements that
-// wait keep their time. A connection limit that is now lower cuts nobody off; it refuses until enough have gone.
+// SetLimits exchanges all limits. Connections stay counted, buckets keep their tokens (at most the new burst), statements that wait for a token
+// keep their time, and those in line are let in as far as there is room now. A limit that is now lower cuts nobody off; it refuses until enough
+// have gone.
 //
 // # Memory
 //
-// A tenant has an entry while it has connections, running or waiting statements, or a bucket that is not full; after that it is as if it
-// had never been seen, and its entry goes. Each new entry looks at two old ones, and Stats at all, so that no goroutine is needed.
+// An account stays while it has connections or a bucket that is not full; after that it is as if its owner had never been seen, and it
+// goes. Each login looks at a few old ones, and Stats at all, so that no goroutine is needed.
 //
 // # Locks
 //
-// Gate.mu guards the map and the limits in the entries: held shared to find an entry, exclusively to make or drop one. entry.mu makes "take a token, or see that
-// it would take too long and give it back" one step; it is taken after Gate.mu, never the other way round, and nobody waits with either held.
+// Gate.mu guards the accounts' coming and going: logins, reloads, Stats. No statement takes it. Buckets and places are atomic numbers; slots.mu is
+// taken only while somebody stands in line, and Seat.mu is the session's own, shared with its relay.
+// Seat.mu and slots.mu are never held together, slots.mu may be taken with Gate.mu held, and nobody waits with one of them held.
 //
-// There are no goroutines here; a waiting statement waits in its session's. All methods are safe for concurrent use, save that
-// a Permit belongs to one statement.
+// There are no goroutines here; a waiting statement waits in its session's.
 package limit

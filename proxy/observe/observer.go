@@ -185,12 +185,15 @@ func kindLabel(p *rewriter.Plan) string {
 }
 
 func limitLabel(name string) string {
-	switch name {
-	case limit.Connections, limit.StatementsPerSecond, limit.RowsPerStatement, limit.StatementTimeout:
-		return name
+	for _, known := range limitNames {
+		if name == known {
+			return name
+		}
 	}
 	return kindOther
 }
+
+var limitNames = limit.Names()
 
 // refusal maps the SQLSTATE class of a refused login to a value of the label result.
 func refusal(sqlState string) string {

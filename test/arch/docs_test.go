@@ -214,8 +214,8 @@ func TestArchitectureNamesWhatExists(t *testing.T) {
 // What does not exist is found, and what does is not.
 func TestReferencesAreLookedUp(t *testing.T) {
 	ix := newIndex(t)
-	for _, good := range []string{"proxy/limit", "proxy/limit/", "limit", "limit.Gate", "limit.Gate.Admit", "limit.Gate.Admit()", "limit.Exceeded.RetryAfter",
-		"proxy/limit.Gate", "proxy.Observer.Finished", "admit.go", "proxy/limit/admit.go", "go.mod", "make bench", "limit.Gate.mu"} {
+	for _, good := range []string{"proxy/limit", "proxy/limit/", "limit", "limit.Gate", "limit.Seat.Admit", "limit.Seat.Admit()", "limit.Exceeded.RetryAfter",
+		"proxy/limit.Gate", "proxy.Observer.Finished", "seat.go", "proxy/limit/seat.go", "go.mod", "make bench", "limit.Gate.mu"} {
 		if fault := ix.fault(good); fault != "" {
 			t.Errorf("%s: %s", good, fault)
 		}

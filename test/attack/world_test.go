@@ -129,7 +129,7 @@ func newSite(t testing.TB, w *world, database string) *site {
 		{Name: "attacker", Verifier: verifier(), Tenant: w.attacker},
 		{Name: "victim", Verifier: verifier(), Tenant: w.victim},
 	})
-	s.server = proxy.New(proxy.Config{Log: quiet, Gate: limit.NewGate(func(policy.TenantID) limit.Limits { return limit.Limits{} }),
+	s.server = proxy.New(proxy.Config{Log: quiet, Gate: limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
 		Active: proxy.Active{Planner: rewriter.New(bound, rewriter.Options{Log: quiet}), Users: users, Pool: s.pool,
 			SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText}})
 	s.listener, err = proxy.Listen("tcp", "127.0.0.1:0", 0)

@@ -65,7 +65,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 	}
 	p.server = proxy.New(proxy.Config{
 		Active: proxy.Active{Planner: p.planner, Users: auth.NewDirectory(users), Pool: p.pool, SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText},
-		Gate:   limit.NewGate(func(policy.TenantID) limit.Limits { return limit.Limits{} }),
+		Gate:   limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

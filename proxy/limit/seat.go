@@ -1,0 +1,280 @@
+package limit
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// This file is on the path of every statement. Without limits per second, Admit and Done are a few atomic operations and an uncontended
+// lock of the seat's own, without an allocation or a look at the clock; a test pins that.
+
+// Seat is one connection's place at the gate. Admit and Resume are for the session's goroutine alone; Done, Spend and Release for any.
+type Seat struct {
+	gate         *Gate
+	tenant, user *account
+	once         sync.Once
+
+	// What the limits of both accounts come to, and of which limits that was made. Of the session's goroutine.
+	ofTenant, ofUser *Limits
+	terms            Terms
+	// waited is how long the statement that asks now has waited. Of the session's goroutine.
+	waited time.Duration
+
+	mu sync.Mutex
+	// permits counts those that are out; placed is set while the connection counts as one with statements that run.
+	permits int
+	placed  bool
+}
+
+// Terms are what a statement, and the transaction that it is in, must keep to. Zero means unlimited.
+type Terms struct {
+	RowsPerStatement, ChangesPerStatement                          int64
+	StatementTimeout, TransactionTimeout, IdleInTransactionTimeout time.Duration
+}
+
+// Permit is the right to run one statement now, and what the statement must keep to. The zero value permits nothing and holds nothing.
+type Permit struct {
+	Terms
+	// Waited is how long it took to get.
+	Waited time.Duration
+	seat   *Seat
+}
+
+func (s *Seat) accounts() [2]*account { return [2]*account{s.user, s.tenant} }
+
+// Release gives the connection's place back. Calls after the first do nothing.
+func (s *Seat) Release() { s.once.Do(func() { s.gate.disconnect(s) }) }
+
+// Admit waits until the connection may run another statement, at most as long as the limits say. The error is an *Exceeded with SQLSTATE
+// 53400, or the context's.
+func (s *Seat) Admit(ctx context.Context) (Permit, error) {
+	s.enter()
+	if err := s.payBoth(ctx); err != nil {
+		s.leave()
+		return Permit{}, err
+	}
+	return s.place(ctx)
+}
+
+// Resume is Admit for a statement that counts no more, because a permit was taken for it before.
+func (s *Seat) Resume(ctx context.Context) (Permit, error) {
+	s.enter()
+	return s.place(ctx)
+}
+
+// Done gives the permit back. Calls after the first do nothing.
+func (p *Permit) Done() {
+	if p.seat != nil {
+		p.seat.leave()
+		p.seat = nil
+	}
+}
+
+func (s *Seat) enter() {
+	s.waited = 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.permits++
+}
+
+func (s *Seat) leave() {
+	s.mu.Lock()
+	s.permits--
+	free := s.permits == 0 && s.placed
+	if free {
+		s.placed = false
+	}
+	s.mu.Unlock()
+	if free {
+		s.tenant.running.release()
+		s.user.running.release()
+	}
+}
+
+// place makes the connection one with a statement that runs, unless it is: Postgres runs the statements of a connection one after another.
+func (s *Seat) place(ctx context.Context) (Permit, error) {
+	s.mu.Lock()
+	placed := s.placed
+	s.mu.Unlock()
+	if !placed { // and nobody else changes that now
+		if err := s.stand(ctx); err != nil {
+			s.leave()
+			return Permit{}, err
+		}
+		s.mu.Lock()
+		s.placed = true
+		s.mu.Unlock()
+	}
+	s.agree()
+	return Permit{Terms: s.terms, Waited: s.waited, seat: s}, nil
+}
+
+func (s *Seat) stand(ctx context.Context) error {
+	if err := s.standFor(ctx, s.user); err != nil {
+		return err
+	}
+	if err := s.standFor(ctx, s.tenant); err != nil {
+		s.user.running.release()
+		return err
+	}
+	return nil
+}
+
+// standFor takes one of the account's places, and waits for it.
+func (s *Seat) standFor(ctx context.Context, a *account) error {
+	if a.running.try() {
+		return nil
+	}
+	l := a.limits.Load()
+	if l.Wait <= 0 {
+		return atOnceExceeded(l, a.user)
+	}
+	defer s.waits(a)()
+	turn := a.running.wait()
+	timer := time.NewTimer(l.Wait)
+	defer timer.Stop()
+	var err error
+	select {
+	case <-turn:
+		return nil
+	case <-timer.C:
+		err = atOnceExceeded(l, a.user)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if a.running.leave(turn) {
+		if ctx.Err() == nil {
+			return nil
+		}
+		a.running.release()
+	}
+	return err
+}
+
+func (s *Seat) payBoth(ctx context.Context) error {
+	if err := s.pay(ctx, s.user); err != nil {
+		return err
+	}
+	err := s.pay(ctx, s.tenant)
+	if p := s.user.statements.pace.Load(); err != nil && p != nil {
+		s.user.statements.giveBack(p)
+	}
+	return err
+}
+
+// pay takes the account's token for a statement, and waits until it and all that was sent before is due.
+func (s *Seat) pay(ctx context.Context, a *account) error {
+	p := a.statements.pace.Load()
+	if p == nil && !a.metered() {
+		return nil
+	}
+	l, now := a.limits.Load(), s.gate.now()
+	delay, name := a.due(now)
+	if delay > int64(l.Wait) {
+		return rateExceeded(name, l, a.user, time.Duration(delay))
+	}
+	if p != nil {
+		token, ok := a.statements.take(p, now, int64(l.Wait))
+		if !ok {
+			return rateExceeded(StatementsPerSecond, l, a.user, time.Duration(token))
+		}
+		delay = max(delay, token)
+	}
+	if delay <= 0 {
+		return nil
+	}
+	if err := s.pause(ctx, a, time.Duration(delay)); err != nil {
+		if p != nil {
+			a.statements.giveBack(p)
+		}
+		return err
+	}
+	return nil
+}
+
+// waits counts a statement that waits until what it returns is called.
+func (s *Seat) waits(a *account) (over func()) {
+	began := time.Now()
+	a.waiting.Add(1)
+	return func() {
+		a.waiting.Add(-1)
+		s.waited += time.Since(began)
+	}
+}
+
+func (s *Seat) pause(ctx context.Context, a *account, d time.Duration) error {
+	defer s.waits(a)()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Metered reports whether Spend has to be told of what is sent.
+func (s *Seat) Metered() bool { return s.tenant.metered() || s.user.metered() }
+
+// Spend counts rows and bytes that were sent to the client. It says for how long the sender should pause before it sends more;
+// what a pause does not cover, the next statement waits for.
+func (s *Seat) Spend(rows, bytes int64) time.Duration {
+	now := s.gate.now()
+	return time.Duration(max(s.user.spend(rows, bytes, now), s.tenant.spend(rows, bytes, now)))
+}
+
+// agree looks whether the limits have been exchanged.
+func (s *Seat) agree() {
+	tenant, user := s.tenant.limits.Load(), s.user.limits.Load()
+	if tenant == s.ofTenant && user == s.ofUser {
+		return
+	}
+	s.ofTenant, s.ofUser = tenant, user
+	s.terms = Terms{
+		RowsPerStatement:         lower(tenant.RowsPerStatement, user.RowsPerStatement),
+		ChangesPerStatement:      lower(tenant.ChangesPerStatement, user.ChangesPerStatement),
+		StatementTimeout:         lower(tenant.StatementTimeout, user.StatementTimeout),
+		TransactionTimeout:       lower(tenant.TransactionTimeout, user.TransactionTimeout),
+		IdleInTransactionTimeout: lower(tenant.IdleInTransactionTimeout, user.IdleInTransactionTimeout),
+	}
+}
+
+// lower is the lower of two limits.
+func lower[T int64 | time.Duration](a, b T) T {
+	switch {
+	case a <= 0:
+		return max(b, 0)
+	case b <= 0:
+		return a
+	}
+	return min(a, b)
+}
+
+// RowsExceeded is the error for a statement that was cut off after RowsPerStatement rows: SQLSTATE 53400.
+func (t *Terms) RowsExceeded() *Exceeded {
+	return &Exceeded{Limit: RowsPerStatement, Value: strconv.FormatInt(t.RowsPerStatement, 10) + " rows", SQLState: configurationLimitExceeded}
+}
+
+// ChangesExceeded is the error for a statement that has changed more than ChangesPerStatement rows: SQLSTATE 53400.
+func (t *Terms) ChangesExceeded() *Exceeded {
+	return &Exceeded{Limit: ChangesPerStatement, Value: strconv.FormatInt(t.ChangesPerStatement, 10) + " rows",
+		SQLState: configurationLimitExceeded}
+}
+
+// TimeExceeded is the error for a statement that was cut off after StatementTimeout: SQLSTATE 57014.
+func (t *Terms) TimeExceeded() *Exceeded {
+	return &Exceeded{Limit: StatementTimeout, Value: t.StatementTimeout.String(), SQLState: queryCanceled}
+}
+
+// TransactionExceeded is the error for a transaction that was open for longer than TransactionTimeout: SQLSTATE 25P04.
+func (t *Terms) TransactionExceeded() *Exceeded {
+	return &Exceeded{Limit: TransactionTimeout, Value: t.TransactionTimeout.String(), SQLState: transactionTimeout}
+}
+
+// IdleExceeded is the error for a transaction that has waited for its client for longer than IdleInTransactionTimeout: SQLSTATE 25P03.
+func (t *Terms) IdleExceeded() *Exceeded {
+	return &Exceeded{Limit: IdleInTransactionTimeout, Value: t.IdleInTransactionTimeout.String(), SQLState: idleTransaction}
+}
