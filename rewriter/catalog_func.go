@@ -143,6 +143,9 @@ func isCurrentUser(n *pg.Node) bool {
 
 // visibleOID is the sub-select that stands in place of an oid. name is what an output column of it would be called.
 func (p *pass) visibleOID(x *pg.Node, of, key, name string) *pg.Node {
+	if omitted("object that tenants see") {
+		return x
+	}
 	schema, relname, _ := strings.Cut(of, ".")
 	rel := p.cat.Schemas[schema].Relations[relname]
 	form := p.systemForm(rel, systemCatalogs().relations[of], map[string]bool{key: true})

@@ -90,7 +90,9 @@ func (m *mentions) reference(c *pg.ColumnRef) {
 }
 
 // hides tells whether the client must not see the table's tenant column here.
-func (p *pass) hidesColumn(t *policy.BoundTable) bool { return t.Hidden && p.inView == 0 }
+func (p *pass) hidesColumn(t *policy.BoundTable) bool {
+	return t.Hidden && p.inView == 0 && !omitted("hidden column")
+}
 
 // visible are the relation's columns as the text at hand sees them.
 func (p *pass) visible(t *policy.BoundTable) []column {

@@ -21,7 +21,7 @@ func namesToText(n *pg.Node, only bool) {
 	case nil:
 	case *pg.Node_TypeCast:
 		namesToText(v.TypeCast.Arg, true)
-		if !only && namesObjects(n) {
+		if !only && namesObjects(n) && !omitted("names of objects as text") {
 			castAgain(n, "text")
 		}
 	case *pg.Node_AExpr:
@@ -66,7 +66,7 @@ func selectNamesToText(s *pg.SelectStmt, only bool) {
 	if s == nil {
 		return
 	}
-	if s.Larg != nil && !only {
+	if s.Larg != nil && !only && !omitted("names of objects beside numbers") {
 		armsToOID(s)
 	}
 	allNamesToText(s.TargetList, only)

@@ -24,8 +24,9 @@ func (p *pass) typeofCall(n *pg.Node, sc *scope) bool {
 	}
 	p.exprs(f.Args, sc)
 	f.Funcname = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("pg_typeof")}
-	n.Node = &pg.Node_TypeCast{TypeCast: &pg.TypeCast{Arg: &pg.Node{Node: n.Node}, TypeName: &pg.TypeName{
-		Names: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("text")}, Typemod: -1}}}
+	if !omitted("name of a type as text") {
+		castAgain(n, "text")
+	}
 	return true
 }
 
