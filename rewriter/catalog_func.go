@@ -146,9 +146,27 @@ func (p *pass) visibleOID(x *pg.Node, of, key, name string) *pg.Node {
 	if omitted("object that tenants see") {
 		return x
 	}
+	return lookedUp(p.oidsSeen(of, key), x, name)
+}
+
+// visibleName is the same where the oid is made a name of: 0, which is no object's, is left as it is. It prints as "-".
+func (p *pass) visibleName(x *pg.Node, of, name string) *pg.Node {
+	if omitted("object that tenants see") {
+		return x
+	}
+	none := &pg.SelectStmt{TargetList: []*pg.Node{resTarget("", p.castTo(integer(0), oidOid))},
+		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}
+	return lookedUp(&pg.SelectStmt{Op: pg.SetOperation_SETOP_UNION, All: true, Larg: p.oidsSeen(of, "oid"), Rarg: none,
+		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT}, x, name)
+}
+
+// oidsSeen selects the column of a system relation that holds the oids of what tenants see.
+func (p *pass) oidsSeen(of, key string) *pg.SelectStmt {
 	schema, relname, _ := strings.Cut(of, ".")
-	rel := p.cat.Schemas[schema].Relations[relname]
-	form := p.systemForm(rel, systemCatalogs().relations[of], map[string]bool{key: true})
+	return p.systemForm(p.cat.Schemas[schema].Relations[relname], systemCatalogs().relations[of], map[string]bool{key: true})
+}
+
+func lookedUp(form *pg.SelectStmt, x *pg.Node, name string) *pg.Node {
 	guarded := qualified(guardName, guardName)
 	sel := &pg.SelectStmt{
 		TargetList:  []*pg.Node{resTarget(name, guarded)},
@@ -201,7 +219,7 @@ func (p *pass) regCast(c *pg.TypeCast, sc *scope) bool {
 	if !isOIDCast(x) {
 		x = &pg.Node{Node: &pg.Node_TypeCast{TypeCast: &pg.TypeCast{Arg: x, TypeName: &pg.TypeName{Names: again(&pg.Node{Node: &pg.Node_List{List: &pg.List{Items: out}}}).GetList().Items, Typemod: -1}}}}
 	}
-	c.Arg = p.visibleOID(x, of, "oid", label)
+	c.Arg = p.visibleName(x, of, label)
 	return true
 }
 

@@ -31,7 +31,7 @@ func (p *pass) nameLookup(n *pg.Node, sc *scope) bool {
 	}
 	p.naming = true
 	f.Funcname = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(name)}
-	found := p.visibleOID(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: f}}, systemCatalogs().casts[typ], "oid", name)
+	found := p.visibleName(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: f}}, systemCatalogs().casts[typ], name)
 	n.Node = &pg.Node_TypeCast{TypeCast: &pg.TypeCast{Arg: found, TypeName: &pg.TypeName{
 		Names: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode(typ)}, Typemod: -1}}}
 	return true

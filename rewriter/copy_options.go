@@ -93,7 +93,7 @@ func (p *pass) copyHeader(d *pg.DefElem, c *Copy) {
 
 // copyForce checks the columns of FORCE_QUOTE, FORCE_NULL and FORCE_NOT_NULL.
 func (p *pass) copyForce(d *pg.DefElem, listed func(option, name string)) {
-	if d.Arg.GetAStar() != nil {
+	if d.Arg.GetAStar() != nil && (d.Defname == "force_quote" || p.cat.ServerVersion >= 170000) {
 		return
 	}
 	l := d.Arg.GetList()

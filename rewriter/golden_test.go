@@ -77,9 +77,10 @@ func writeSnapshot(t testing.TB, dir string) {
 
 // TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
 //
-//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)] [notes] [whole]
+//	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)]
+//	     [major=n] [notes] [whole]
 //
-// open gives the switches of the policy's key statements that are on.
+// open gives the switches of the policy's key statements that are on; major is the server's, where it is not the snapshot's.
 func TestGolden(t *testing.T) {
 	r := New(goldenBound(t), Options{})
 	cases := 0
@@ -100,6 +101,7 @@ func TestGolden(t *testing.T) {
 func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 	req := Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}}
 	notes, whole := false, false
+	major := 0
 	var opened policy.Statements
 	for _, a := range d.CmdArgs {
 		switch a.Key {
@@ -125,6 +127,12 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 				}
 				on(&opened)
 			}
+		case "major":
+			n, err := strconv.Atoi(a.Vals[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			major = n
 		case "temp":
 			req.Temporary = temporaryTables(t, a.Vals)
 		case "notes":
@@ -135,10 +143,15 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 			t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
 		}
 	}
-	if opened != (policy.Statements{}) {
-		pol := *r.bound.Policy
-		pol.Statements = opened
-		r = New(policy.Bind(&pol, r.bound.Catalog), Options{})
+	if opened != (policy.Statements{}) || major > 0 {
+		pol, snap := *r.bound.Policy, *r.bound.Catalog
+		if opened != (policy.Statements{}) {
+			pol.Statements = opened
+		}
+		if major > 0 {
+			snap.ServerVersion = major * 10000
+		}
+		r = New(policy.Bind(&pol, &snap), Options{})
 	}
 	plan, err := r.Plan(req)
 	if err != nil {

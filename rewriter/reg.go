@@ -46,7 +46,7 @@ func namesToText(n *pg.Node, only bool) {
 		selectNamesToText(v.SelectStmt, only)
 	case *pg.Node_ResTarget:
 		if !only && v.ResTarget.Name == "" && namesObjects(v.ResTarget.Val) {
-			v.ResTarget.Name = nameOfCast(v.ResTarget.Val)
+			v.ResTarget.Name = figureName(v.ResTarget.Val)
 		}
 		namesToText(v.ResTarget.Val, only)
 	case *pg.Node_FuncCall:
@@ -75,18 +75,6 @@ func selectNamesToText(s *pg.SelectStmt, only bool) {
 	selectNamesToText(s.Larg, only)
 	selectNamesToText(s.Rarg, only)
 	rest(s.ProtoReflect(), "target_list", "values_lists", "group_clause", "larg", "rarg")
-}
-
-// nameOfCast is the name of an output column that is a cast: that of what is cast, which can be the column of a sub-select (visibleOID).
-func nameOfCast(n *pg.Node) string {
-	sub := n.GetTypeCast().Arg.GetSubLink()
-	if list := sub.GetSubselect().GetSelectStmt().GetTargetList(); sub.GetSubLinkType() == pg.SubLinkType_EXPR_SUBLINK && len(list) == 1 {
-		if t := list[0].GetResTarget(); t.Name != "" {
-			return t.Name
-		}
-		return figureName(list[0].GetResTarget().Val)
-	}
-	return figureName(n)
 }
 
 func allNamesToText(list []*pg.Node, only bool) {

@@ -247,37 +247,6 @@ func starColumns(star *pg.ColumnRef, sc *scope) []column {
 	return it.shown()
 }
 
-// figureName is the name Postgres gives an unnamed output column, where it is needed: references and casts.
-func figureName(n *pg.Node) string {
-	switch v := n.GetNode().(type) {
-	case *pg.Node_ColumnRef:
-		return v.ColumnRef.Fields[len(v.ColumnRef.Fields)-1].GetString_().GetSval()
-	case *pg.Node_FuncCall:
-		return v.FuncCall.Funcname[len(v.FuncCall.Funcname)-1].GetString_().GetSval()
-	case *pg.Node_TypeCast:
-		if name := figureName(v.TypeCast.Arg); name != "" {
-			return name
-		}
-		names := v.TypeCast.TypeName.GetNames()
-		return names[len(names)-1].GetString_().GetSval()
-	case *pg.Node_CollateClause:
-		return figureName(v.CollateClause.Arg)
-	case *pg.Node_CaseExpr:
-		return "case"
-	case *pg.Node_CoalesceExpr:
-		return "coalesce"
-	case *pg.Node_JsonObjectConstructor:
-		return "json_object"
-	case *pg.Node_JsonArrayConstructor, *pg.Node_JsonArrayQueryConstructor:
-		return "json_array"
-	case *pg.Node_JsonObjectAgg:
-		return "json_objectagg"
-	case *pg.Node_JsonArrayAgg:
-		return "json_arrayagg"
-	}
-	return ""
-}
-
 // merge returns the columns of a set operation: the left arm's names, the worse of both weights.
 func merge(l, r []column) []column {
 	if l == nil || r == nil || len(l) != len(r) {

@@ -333,41 +333,6 @@ func (p *pass) insertThrough(s *pg.InsertStmt, width int, it *item) {
 	}
 }
 
-// keepNames remembers the names of output columns; what it returns gives them back when a view's column has become one of another name.
-func (p *pass) keepNames(list []*pg.Node) (restore func()) {
-	if p.throughs == 0 || p.inView > 0 {
-		return func() {}
-	}
-	names := make([]string, len(list))
-	for i, n := range list {
-		names[i] = referenceName(n.GetResTarget().GetVal())
-	}
-	return func() {
-		for i, n := range list {
-			if r := n.GetResTarget(); r != nil && r.Name == "" && referenceName(r.Val) != names[i] && !isStar(r.Val) {
-				r.Name = names[i]
-			}
-		}
-	}
-}
-
-// referenceName is the name that an output column gets from a column reference; empty when it gets it from elsewhere (FigureColname).
-func referenceName(n *pg.Node) string {
-	switch v := n.GetNode().(type) {
-	case *pg.Node_ColumnRef:
-		return v.ColumnRef.Fields[len(v.ColumnRef.Fields)-1].GetString_().GetSval()
-	case *pg.Node_TypeCast:
-		return referenceName(v.TypeCast.Arg)
-	case *pg.Node_CollateClause:
-		return referenceName(v.CollateClause.Arg)
-	case *pg.Node_AIndirection:
-		if !slices.ContainsFunc(v.AIndirection.Indirection, func(n *pg.Node) bool { return n.GetString_() != nil }) {
-			return referenceName(v.AIndirection.Arg)
-		}
-	}
-	return ""
-}
-
 // throughReference replaces a reference to a column of a view that is written through by the table's column; true when it did, or denied.
 func (p *pass) throughReference(n *pg.Node, c *pg.ColumnRef, sc *scope) bool {
 	if p.throughs == 0 {
