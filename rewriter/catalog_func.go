@@ -84,15 +84,8 @@ func (p *pass) hideCall(n *pg.Node, f *pg.FuncCall) {
 	n.Node = form.Node
 }
 
-// nameOfSetting tells whether the name of a setting is a column of the catalogs or a parameter, so that it is looked up in pg_settings. Settings that the
-// policy names are not there: with such ones a parameter is refused, for which they would be NULL.
+// nameOfSetting tells whether the name of a setting is a column of the catalogs, so that it is looked up in pg_settings.
 func (p *pass) nameOfSetting(n *pg.Node, sc *scope) bool {
-	for c := n.GetTypeCast(); c != nil; c = n.GetTypeCast() {
-		n = c.Arg
-	}
-	if n.GetParamRef() != nil {
-		return len(p.bound.Policy.Settings) == 0
-	}
 	return len(columnRefs(n)) > 0 && p.ofCatalogs(n, sc)
 }
 

@@ -9,6 +9,7 @@ var (
 	systemSource = regexp.MustCompile(`^SELECT .*? FROM (?:pg_catalog|information_schema)\."?(\w+)"? t(?: WHERE .*?)?( OFFSET 0)?$`)
 	rawTarget    = regexp.MustCompile(`^SELECT \(?(t\.|NULL::|'|CURRENT_USER|CASE WHEN )`)
 	oidRanges    = regexp.MustCompile(`(?:\(?[a-z.]+ (?:>=|=) '\d{5,}'(?: AND [a-z.]+ <= '\d{5,}')?\)?(?: OR )?)+`)
+	settingsRead = regexp.MustCompile(`ARRAY\[('[a-z._]+'(?:, )?)*\]\) THEN `)
 	guarded      = regexp.MustCompile(`\(SELECT pgcordon\.pgcordon AS ("[^"]*"|\w+) FROM (\[\w+(?: \+barrier)?(?:, 0)?\]) pgcordon\(pgcordon\) WHERE pgcordon\.pgcordon = `)
 )
 
@@ -38,7 +39,9 @@ func foldCatalogs(text string, whole bool) string {
 		}
 		out.WriteByte(text[i])
 	}
-	return oidRanges.ReplaceAllString(guarded.ReplaceAllString(out.String(), "($2 of "), "<ranges of oids>")
+	short := guarded.ReplaceAllString(out.String(), "($2 of ")
+	short = settingsRead.ReplaceAllString(short, "ARRAY[<settings that may be read>]) THEN ")
+	return oidRanges.ReplaceAllString(short, "<ranges of oids>")
 }
 
 // flat leaves out what stands in parentheses.

@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,8 +34,38 @@ func (p *pass) settingName(n *pg.Node, verb string) (string, bool) {
 	return strings.ToLower(c.Sval), true
 }
 
-// currentSetting allows current_setting for what SHOW shows.
+// currentSetting allows current_setting for what SHOW shows. Where a parameter names the setting, the server looks whether it is one of those:
+//
+//	current_setting(CASE WHEN lower($1::text) = ANY (ARRAY['application_name', ...]) THEN $1 END)
+//
+// which is NULL for another.
 func (p *pass) currentSetting(f *pg.FuncCall) {
+	name := f.Args[0]
+	for name.GetTypeCast() != nil && tenantCast(name.GetTypeCast().TypeName) {
+		name = name.GetTypeCast().Arg
+	}
+	if name.GetParamRef() != nil && !omitted("settings that a parameter names") {
+		list := &pg.A_ArrayExpr{}
+		for _, s := range p.settingsShown() {
+			list.Elements = append(list.Elements, text(s))
+		}
+		listed := &pg.A_Expr{Kind: pg.A_Expr_Kind_AEXPR_OP_ANY, Name: p.equals(), Lexpr: call("lower", typeCast(again(f.Args[0]), "text")),
+			Rexpr: &pg.Node{Node: &pg.Node_AArrayExpr{AArrayExpr: list}}}
+		f.Args[0] = &pg.Node{Node: &pg.Node_CaseExpr{CaseExpr: &pg.CaseExpr{Args: []*pg.Node{{Node: &pg.Node_CaseWhen{CaseWhen: &pg.CaseWhen{
+			Expr: &pg.Node{Node: &pg.Node_AExpr{AExpr: listed}}, Result: f.Args[0]}}}}}}}
+		return
+	}
+	p.constantSetting(f)
+}
+
+// settingsShown are the names of all settings that the client may read.
+func (p *pass) settingsShown() []string {
+	names := slices.Concat(slices.Collect(maps.Keys(settable)), slices.Collect(maps.Keys(readable)), p.bound.Policy.Settings)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (p *pass) constantSetting(f *pg.FuncCall) {
 	name, ok := p.settingName(f.Args[0], "read")
 	if ok && p.settingCheck(name) == nil && !readable[name] {
 		p.denySetting(name, "shown")

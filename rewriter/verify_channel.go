@@ -35,6 +35,10 @@ func (s *sweeper) sessionCall(x *pg.FuncCall, e sweepEnv) bool {
 	case "pg_notify":
 		rest = s.notifyChannel(x)
 	case "current_setting", "set_config":
+		if len(x.Args) > 0 && names[1] == "current_setting" && x.Args[0].GetCaseExpr() != nil {
+			rest = s.listedSetting(x)
+			break
+		}
 		if len(x.Args) > 0 && names[1] == "current_setting" && bare(x.Args[0]).GetAConst() == nil {
 			return false // the name of a row of pg_settings
 		}
@@ -143,6 +147,28 @@ func (s *sweeper) settingCall(x *pg.FuncCall, change bool) []*pg.Node {
 		}
 	}
 	return x.Args[1:]
+}
+
+// listedSetting checks a setting that a parameter names: only where the name is on a list of those that may be read. It returns what is left to check.
+func (s *sweeper) listedSetting(x *pg.FuncCall) []*pg.Node {
+	c := x.Args[0].GetCaseExpr()
+	when := only(c.Args).GetCaseWhen()
+	test := when.GetExpr().GetAExpr()
+	of := argsOf(test.GetLexpr(), "lower", 1)
+	operator := stringsOf(test.GetName())
+	if of == nil || c.Arg != nil || c.Defresult != nil || test.Kind != pg.A_Expr_Kind_AEXPR_OP_ANY || operator[len(operator)-1] != "=" ||
+		bare(when.Result).GetParamRef() == nil || !equalTrees(s.castTo(of[0], "text").ProtoReflect(), when.Result.ProtoReflect()) {
+		s.fail("a setting of some name")
+		return nil
+	}
+	s.operator(operator, false)
+	for _, n := range test.Rexpr.GetAArrayExpr().GetElements() {
+		name, ok := constantText(n.GetAConst())
+		if !ok || !changedSettings[name] && !shownSettings[name] && !slices.Contains(s.in.bound.Policy.Settings, name) {
+			s.fail("setting %q in a call", name)
+		}
+	}
+	return append([]*pg.Node{when.Result}, x.Args[1:]...)
 }
 
 // bare takes casts off.

@@ -23,11 +23,17 @@ var confinedSession = []string{
 	"SELECT pg_catalog.pg_advisory_unlock_all()",
 	"SELECT pg_catalog.pg_advisory_lock(" + lockKey("pg_catalog.int8send(1)") + ")",
 	"SELECT pg_catalog.pg_notify(pg_catalog.textcat('pgcordon:', pg_catalog.substr(" + hashed("$3", "pg_catalog.convert_to('a', 'UTF8')") + ", 1, 54)), 'x')",
+	"SELECT pg_catalog.current_setting(CASE WHEN " + listed("$1") + " THEN $1 END, true)",
+	"SELECT pg_catalog.current_setting(CASE WHEN " + listed("$1::varchar") + " THEN $1::varchar END)",
 	"SELECT pg_catalog.current_setting('TimeZone'), pg_catalog.set_config('timezone', 'UTC', false), pg_catalog.set_config('search_path', 'public', true)",
 }
 
 func hashed(tenant, rest string) string {
 	return "pg_catalog.encode(pg_catalog.sha256(pg_catalog.byteacat(pg_catalog.sha256(pg_catalog.convert_to(" + tenant + ", 'UTF8')), " + rest + ")), 'hex')"
+}
+
+func listed(name string) string {
+	return "pg_catalog.lower(" + name + "::pg_catalog.text) = ANY (ARRAY['timezone', 'server_version'])"
 }
 
 func lockKey(rest string) string {
@@ -68,6 +74,15 @@ var escapesSession = []struct{ sql, why string }{
 	{"SELECT pg_catalog.set_config('role', 'x', false)", "setting"}, {"SELECT pg_catalog.set_config($1, 'x', false)", "setting"},
 	{"SELECT pg_catalog.set_config('search_path', $1, false)", "search_path"}, {"SELECT pg_catalog.set_config('client_encoding', 'SJIS', false)", "client_encoding"},
 	{"SELECT pg_catalog.set_config('row_security', 'off', false)", "row_security"}, {"SELECT pg_catalog.current_setting('data_directory')", "setting"},
+	{"SELECT pg_catalog.current_setting($1)", "oid"}, {"SELECT pg_catalog.current_setting(CASE WHEN true THEN $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN " + listed("$1") + " THEN $2 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN " + listed("$1") + " THEN $1 ELSE $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN true THEN $1 WHEN " + listed("$1") + " THEN $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE pg_catalog.lower($1::pg_catalog.text) WHEN 'timezone' THEN $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN pg_catalog.lower($1::pg_catalog.text) <> ANY (ARRAY['timezone']) THEN $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN pg_catalog.lower($1::pg_catalog.text) = ANY (ARRAY['timezone', 'data_directory']) THEN $1 END)", "data_directory"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN pg_catalog.lower($1::pg_catalog.text) = ANY (ARRAY['timezone', $2]) THEN $1 END)", "setting"},
+	{"SELECT pg_catalog.current_setting(CASE WHEN " + listed("o.secret") + " THEN o.secret END) FROM public.orders o WHERE o.tenant_id = $3", "setting"},
 }
 
 func TestSweepOfSessionStatements(t *testing.T) {
