@@ -51,12 +51,11 @@ type shelf struct {
 	// leased and dialling count connections that are not idle.
 	leased, dialling int
 
-	first, last *waiter // by arrival; the queue's
-	waiting     int
+	waiting list // the queue's
 }
 
 func (s *shelf) empty() bool {
-	return len(s.idle) == 0 && s.leased == 0 && s.dialling == 0 && s.waiting == 0
+	return len(s.idle) == 0 && s.leased == 0 && s.dialling == 0 && s.waiting.length == 0
 }
 
 // take removes an idle connection, and reports whether it was there.

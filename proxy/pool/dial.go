@@ -80,8 +80,8 @@ func (p *Pool) failed(s *shelf, err error) {
 	failure := outcome{err: &ConnectError{Err: err}}
 	if settingRefused(err) {
 		p.used = p.used && p.wanted != s.key
-		for s.first != nil {
-			p.finish(s.first, failure)
+		for s.waiting.first != nil {
+			p.finish(s.waiting.first, failure)
 		}
 		return
 	}
@@ -94,7 +94,7 @@ func (p *Pool) failed(s *shelf, err error) {
 	p.retry, p.outage = now.Add(pause), failure.err
 	passes := mayPass(err)
 	for w := p.queue.first; w != nil; {
-		next := w.all.next
+		next := w.at[byArrival].next
 		if w.shelf.leased == 0 && w.shelf.dialling == 0 && (!passes || now.Sub(w.since) >= outagePatience) {
 			p.finish(w, failure)
 		}

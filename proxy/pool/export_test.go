@@ -11,8 +11,8 @@ func (p *Pool) Audit() error {
 		if s.key != key || s.empty() {
 			return fmt.Errorf("a shelf of nothing: %+v", s)
 		}
-		if len(s.idle) > 0 && s.waiting > 0 {
-			return fmt.Errorf("%d are idle and %d wait", len(s.idle), s.waiting)
+		if len(s.idle) > 0 && s.waiting.length > 0 {
+			return fmt.Errorf("%d are idle and %d wait", len(s.idle), s.waiting.length)
 		}
 		for _, c := range s.idle {
 			if c.shelf != s || c.state != idle {
@@ -20,21 +20,21 @@ func (p *Pool) Audit() error {
 			}
 		}
 		n := 0
-		for w := s.first; w != nil; w = w.same.next {
-			if n++; w.shelf != s || !w.queued || w.same.next == nil && s.last != w {
+		for w := s.waiting.first; w != nil; w = w.at[byKey].next {
+			if n++; w.shelf != s || !w.queued || w.at[byKey].next == nil && s.waiting.last != w {
 				return fmt.Errorf("a waiter in the wrong place: %+v", w)
 			}
 		}
-		if n != s.waiting {
-			return fmt.Errorf("%d wait for a key, counted as %d", n, s.waiting)
+		if n != s.waiting.length {
+			return fmt.Errorf("%d wait for a key, counted as %d", n, s.waiting.length)
 		}
 		inUse += s.leased
 		idleConns += len(s.idle)
 		dialling += s.dialling
-		waiting += s.waiting
+		waiting += s.waiting.length
 	}
 	all := 0
-	for w := p.queue.first; w != nil; w = w.all.next {
+	for w := p.queue.first; w != nil; w = w.at[byArrival].next {
 		all++
 	}
 	if inUse != p.inUse || idleConns != p.idle || dialling != p.dialling || waiting != p.queue.length || all != waiting ||

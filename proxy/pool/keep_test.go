@@ -63,13 +63,15 @@ func TestLifetime(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	p := newPool(t, pool.Config{Size: 1, ReserveSize: 1, ReserveTimeout: 100 * time.Millisecond, WaitTimeout: 400 * time.Millisecond})
+	cfg := pool.Config{Size: 1, ReserveSize: 1, ReserveTimeout: 100 * time.Millisecond}
+	p := newPool(t, cfg)
 	held := acquire(t, p, nil)
 	began := time.Now()
 	c := acquire(t, p, nil)
 	if waited := time.Since(began); waited < 100*time.Millisecond {
 		t.Errorf("from the reserve after %v", waited)
 	}
+	impatient(p, cfg)
 	if _, err := p.Acquire(context.Background(), request(nil)); !errors.Is(err, pool.ErrExhausted) {
 		t.Errorf("beyond the reserve: %v", err)
 	}
@@ -85,8 +87,10 @@ func TestReserve(t *testing.T) {
 }
 
 func TestMaxConnections(t *testing.T) {
-	p := newPool(t, pool.Config{Size: 3, ReserveSize: 3, MaxConnections: 2, WaitTimeout: 50 * time.Millisecond})
-	a, b := acquire(t, p, nil), acquire(t, p, nil)
+	cfg := pool.Config{Size: 3, ReserveSize: 3, MaxConnections: 2}
+	p := newPool(t, cfg)
+	a, b := acquire(t, p, nil), acquire(t, p, nil) // which takes as long as it takes
+	impatient(p, cfg)
 	if _, err := p.Acquire(context.Background(), request(nil)); !errors.Is(err, pool.ErrExhausted) || p.Stats().Max != 2 {
 		t.Errorf("a third connection: %v", err)
 	}

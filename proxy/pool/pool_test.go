@@ -98,8 +98,10 @@ func TestWaitersAreServedInTurn(t *testing.T) {
 }
 
 func TestAcquireFails(t *testing.T) {
-	p := newPool(t, pool.Config{Size: 1, WaitTimeout: 50 * time.Millisecond})
+	cfg := pool.Config{Size: 1}
+	p := newPool(t, cfg)
 	held := acquire(t, p, nil)
+	impatient(p, cfg)
 	if _, err := p.Acquire(context.Background(), request(nil)); !errors.Is(err, pool.ErrExhausted) {
 		t.Errorf("beyond the size: %v", err)
 	}

@@ -17,10 +17,51 @@ type waiter struct {
 	queued bool
 	ready  chan outcome
 
-	all, same links // its neighbours in the queue, and among those of its key
+	at [2]links // its neighbours in the lists byArrival and byKey
 }
 
+// Each waiter stands in two lists: among all, and among those of its key.
+const (
+	byArrival = iota
+	byKey
+)
+
 type links struct{ prev, next *waiter }
+
+// list holds waiters in the order of their arrival.
+type list struct {
+	first, last *waiter
+	length      int
+}
+
+// push appends w, by the links of that kind.
+func (l *list) push(w *waiter, kind int) {
+	w.at[kind] = links{prev: l.last}
+	if l.last == nil {
+		l.first = w
+	} else {
+		l.last.at[kind].next = w
+	}
+	l.last = w
+	l.length++
+}
+
+// remove takes w out.
+func (l *list) remove(w *waiter, kind int) {
+	at := &w.at[kind]
+	if at.prev == nil {
+		l.first = at.next
+	} else {
+		at.prev.at[kind].next = at.next
+	}
+	if at.next == nil {
+		l.last = at.prev
+	} else {
+		at.next.at[kind].prev = at.prev
+	}
+	*at = links{}
+	l.length--
+}
 
 // outcome is what became of a waiter: a connection, which is leased to it, or an error.
 type outcome struct {
@@ -32,66 +73,24 @@ type outcome struct {
 var waiters = sync.Pool{New: func() any { return &waiter{ready: make(chan outcome, 1)} }}
 
 // queue holds those who wait, and is the only place that decides who comes first: for now who has arrived first.
-type queue struct {
-	first, last *waiter
-	length      int
-}
+type queue struct{ list }
 
 // push takes w in.
 func (q *queue) push(w *waiter) {
 	w.queued = true
-	w.all = links{prev: q.last}
-	if q.last == nil {
-		q.first = w
-	} else {
-		q.last.all.next = w
-	}
-	q.last = w
-	q.length++
-
-	s := w.shelf
-	w.same = links{prev: s.last}
-	if s.last == nil {
-		s.first = w
-	} else {
-		s.last.same.next = w
-	}
-	s.last = w
-	s.waiting++
+	q.list.push(w, byArrival)
+	w.shelf.waiting.push(w, byKey)
 }
 
 // remove takes w out.
 func (q *queue) remove(w *waiter) {
 	w.queued = false
-	if w.all.prev == nil {
-		q.first = w.all.next
-	} else {
-		w.all.prev.all.next = w.all.next
-	}
-	if w.all.next == nil {
-		q.last = w.all.prev
-	} else {
-		w.all.next.all.prev = w.all.prev
-	}
-	q.length--
-
-	s := w.shelf
-	if w.same.prev == nil {
-		s.first = w.same.next
-	} else {
-		w.same.prev.same.next = w.same.next
-	}
-	if w.same.next == nil {
-		s.last = w.same.prev
-	} else {
-		w.same.next.same.prev = w.same.prev
-	}
-	s.waiting--
-	w.all, w.same = links{}, links{}
+	q.list.remove(w, byArrival)
+	w.shelf.waiting.remove(w, byKey)
 }
 
 // next is who gets a connection of this key.
-func (q *queue) next(s *shelf) *waiter { return s.first }
+func (q *queue) next(s *shelf) *waiter { return s.waiting.first }
 
 // uncovered is the first who is not among those that connections which are being made will serve.
 func (q *queue) uncovered(dialling int) *waiter {
@@ -99,7 +98,7 @@ func (q *queue) uncovered(dialling int) *waiter {
 		return q.first
 	}
 	seen := make(map[*shelf]int, dialling)
-	for w := q.first; w != nil; w = w.all.next { // passes at most as many as are being made
+	for w := q.first; w != nil; w = w.at[byArrival].next { // passes at most as many as are being made
 		if seen[w.shelf]++; seen[w.shelf] > w.shelf.dialling {
 			return w
 		}

@@ -191,6 +191,12 @@ func eventually(t testing.TB, what string, met func() bool) {
 	}
 }
 
+// impatient lets nobody wait long any more: who needs no new connection. To make one can take any time.
+func impatient(p *pool.Pool, cfg pool.Config) {
+	cfg.WaitTimeout = 50 * time.Millisecond
+	p.Configure(cfg)
+}
+
 // outcome is what a call of Acquire in the background has brought.
 type outcome struct {
 	conn *pool.Conn
