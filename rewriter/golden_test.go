@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-	"github.com/jackc/pgx/v5"
 
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
@@ -49,18 +48,7 @@ func boundIn(t testing.TB, dir string) *policy.Bound {
 var written = map[string]bool{}
 
 func writeSnapshot(t testing.TB, dir string) {
-	schema, err := os.ReadFile(dir + "/schema.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pg := throwawaytest.ForTest(t)
-	db := throwawaytest.Database(t, pg, string(schema))
-	conn, err := pgx.Connect(context.Background(), pg.DSN(pg.Superuser, db))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	snap, err := catalog.Load(context.Background(), conn)
+	snap, err := catalog.Load(context.Background(), connectTo(t, throwawaytest.ForTest(t), dir+"/schema.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}

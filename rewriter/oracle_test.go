@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
@@ -36,13 +37,14 @@ func TestHiddenColumnsPrepare(t *testing.T) {
 	}
 }
 
-func connectTo(t *testing.T, server *throwaway.Postgres, file string) *pgx.Conn {
+// connectTo makes a database of a file of SQL, and of more, and connects to it.
+func connectTo(t testing.TB, server *throwaway.Postgres, file string, more ...string) *pgx.Conn {
 	t.Helper()
 	schema, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := throwawaytest.Database(t, server, string(schema))
+	db := throwawaytest.Database(t, server, string(schema)+strings.Join(more, ""))
 	conn, err := pgx.Connect(context.Background(), server.DSN(server.Superuser, db))
 	if err != nil {
 		t.Fatal(err)
@@ -51,11 +53,10 @@ func connectTo(t *testing.T, server *throwaway.Postgres, file string) *pgx.Conn 
 	return conn
 }
 
-// prepareBoth prepares the golden texts below dir as written on one connection, and on the other as rewritten for the catalog found there: the
-// snapshot that the expected texts are made from is of one major.
-func prepareBoth(t *testing.T, dir string, ownDB, shared *pgx.Conn) (ran int) {
-	ctx := context.Background()
-	snapshot, err := catalog.Load(ctx, shared)
+// boundTo binds the policy.yaml of a directory to the catalog of a database.
+func boundTo(t testing.TB, conn *pgx.Conn, dir string) *policy.Bound {
+	t.Helper()
+	snapshot, err := catalog.Load(context.Background(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,14 @@ func prepareBoth(t *testing.T, dir string, ownDB, shared *pgx.Conn) (ran int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := New(policy.Bind(pol, snapshot), Options{})
+	return policy.Bind(pol, snapshot)
+}
+
+// prepareBoth prepares the golden texts below dir as written on one connection, and on the other as rewritten for the catalog found there: the
+// snapshot that the expected texts are made from is of one major.
+func prepareBoth(t *testing.T, dir string, ownDB, shared *pgx.Conn) (ran int) {
+	ctx := context.Background()
+	r := New(boundTo(t, shared, dir), Options{})
 	datadriven.Walk(t, dir+"/golden", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if len(d.CmdArgs) > 0 {

@@ -8,8 +8,6 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 
-	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
@@ -152,15 +150,7 @@ func TestPreparedFormsDescribe(t *testing.T) {
 	server := throwawaytest.ForTest(t)
 	conn := connectTo(t, server, "testdata/schema.sql")
 	ctx := context.Background()
-	snapshot, err := catalog.Load(ctx, conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pol, err := policy.LoadFile("testdata/policy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(policy.Bind(pol, snapshot), Options{})
+	r := New(boundTo(t, conn, "testdata"), Options{})
 	ran := 0
 	for _, sql := range goldenInputs(t) {
 		req := Request{SQL: sql, Protocol: Simple, SearchPath: []string{"public"}}

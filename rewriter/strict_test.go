@@ -3,14 +3,11 @@ package rewriter
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
-	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
@@ -74,27 +71,9 @@ var strictShapes = []string{
 // TestStrict compares with a database that holds the tenant's rows alone: the same rows with each condition on an outer join's nullable side,
 // and the same answer to the question whether that side may be locked, which shows whether Postgres made an inner join of it.
 func TestStrict(t *testing.T) {
-	schema, err := os.ReadFile("testdata/schema.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.Background()
 	server := throwawaytest.ForTest(t)
-	conn, err := pgx.Connect(ctx, server.DSN(server.Superuser, throwawaytest.Database(t, server, string(schema)+
-		"DROP OPERATOR odd.<> (bigint, bigint);"+strictRows)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	snapshot, err := catalog.Load(ctx, conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pol, err := policy.LoadFile("testdata/policy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(policy.Bind(pol, snapshot), Options{})
+	conn := connectTo(t, server, "testdata/schema.sql", "DROP OPERATOR odd.<> (bigint, bigint);", strictRows)
+	r := New(boundTo(t, conn, "testdata"), Options{})
 	outcome := map[string]int{}
 	for _, shape := range strictShapes {
 		for _, cond := range conditionsFor(server.Major, append(slices.Clone(strictConditions), orderConditions...)) {

@@ -1,42 +1,19 @@
 package rewriter
 
 import (
-	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
 func sweepBound(t testing.TB) *policy.Bound {
 	t.Helper()
-	schema, err := os.ReadFile("testdata/sweep/schema.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.Background()
-	server := throwawaytest.ForTest(t)
-	conn, err := pgx.Connect(ctx, server.DSN(server.Superuser, throwawaytest.Database(t, server, string(schema))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	snap, err := catalog.Load(ctx, conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pol, err := policy.LoadFile("testdata/sweep/policy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return policy.Bind(pol, snap)
+	return boundTo(t, connectTo(t, throwawaytest.ForTest(t), "testdata/sweep/schema.sql"), "testdata/sweep")
 }
 
 // In all cases $1 and $2 are the client's; $3 is the tenant as text, $4 as uuid, $5 as int4, $6 as varchar.

@@ -3,14 +3,9 @@ package rewriter
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
-	"pgcordon/policy"
-	"pgcordon/policy/catalog"
 	"pgcordon/test/throwaway/throwawaytest"
 )
 
@@ -36,10 +31,6 @@ var virtualShapes = []string{
 // TestVirtualColumns runs conditions on columns that are computed when they are read: none may be computed for rows of other tenants. Servers have
 // such columns from 18 on; for others the catalog is made to say so, and the guards are looked for alone.
 func TestVirtualColumns(t *testing.T) {
-	schema, err := os.ReadFile("testdata/schema.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx := context.Background()
 	server := throwawaytest.ForTest(t)
 	virtual := server.Major >= 18
@@ -47,20 +38,9 @@ func TestVirtualColumns(t *testing.T) {
 	if virtual {
 		columns = "ALTER TABLE orders ADD rate int GENERATED ALWAYS AS (100 / qty) VIRTUAL, ADD positive boolean GENERATED ALWAYS AS (secret::boolean) VIRTUAL;"
 	}
-	conn, err := pgx.Connect(ctx, server.DSN(server.Superuser, throwawaytest.Database(t, server, string(schema)+columns+orderRows)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	snapshot, err := catalog.Load(ctx, conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pol, err := policy.LoadFile("testdata/policy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	orders := snapshot.Schemas["public"].Relations["orders"]
+	conn := connectTo(t, server, "testdata/schema.sql", columns, orderRows)
+	bound := boundTo(t, conn, "testdata")
+	orders := bound.Catalog.Schemas["public"].Relations["orders"]
 	for _, name := range []string{"rate", "positive"} {
 		c := orders.Column(name)
 		if virtual != (c.Generated == 'v') {
@@ -68,7 +48,7 @@ func TestVirtualColumns(t *testing.T) {
 		}
 		c.Generated = 'v'
 	}
-	r := New(policy.Bind(pol, snapshot), Options{})
+	r := New(bound, Options{})
 	for _, cond := range virtualConditions {
 		for _, shape := range virtualShapes {
 			sql := fmt.Sprintf(shape, cond)
