@@ -39,7 +39,8 @@
 // A function or operator that does not exist is sent under a name that nothing can have, so that Postgres says so with the types of its arguments. A plan
 // keeps every name that was sent otherwise than it was written, and its errors speak of the client's (written.go).
 //
-// Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, and strict.go how
+// Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, collation.go why texts of two
+// collations are such a condition, and strict.go how
 // Postgres still sees which outer joins they make inner ones. Nor does the planner run them on what it has kept of those rows (estimate.go).
 //
 // # What a plan holds

@@ -25,7 +25,7 @@ func (p *pass) tried(n *pg.Node, sc *scope) bool {
 	case *pg.Node_FuncCall:
 		return p.triedFunction(v.FuncCall, sc)
 	case *pg.Node_SubLink: // x ~~ ANY (SELECT 'a') can become x ~~ 'a'
-		return len(v.SubLink.OperName) > 0 && !p.harmlessOp(v.SubLink.OperName) || p.rowType(v.SubLink.Testexpr, sc) || p.tried(v.SubLink.Testexpr, sc)
+		return len(v.SubLink.OperName) > 0 && !p.harmlessOp(v.SubLink.OperName) || p.weigh(n, sc).clash || p.rowType(v.SubLink.Testexpr, sc) || p.tried(v.SubLink.Testexpr, sc)
 	case *pg.Node_BoolExpr:
 		return p.triedAny(v.BoolExpr.Args, sc)
 	case *pg.Node_BooleanTest:
@@ -76,7 +76,7 @@ func (p *pass) triedColumn(c *pg.ColumnRef, sc *scope) bool {
 
 // triedOperator: a comparison with a boolean constant is replaced by the other operand.
 func (p *pass) triedOperator(e *pg.A_Expr, sc *scope) bool {
-	if p.comparesRows(e, sc) {
+	if p.comparesRows(e, sc) || p.clashes(sc, e.Lexpr, e.Rexpr) {
 		return true
 	}
 	operands := func() bool { return p.tried(e.Lexpr, sc) || p.tried(e.Rexpr, sc) }
@@ -129,6 +129,9 @@ func (p *pass) booleanOperator(op string) bool {
 // replaced by its body.
 func (p *pass) triedFunction(f *pg.FuncCall, sc *scope) bool {
 	name := opName(f.Funcname)
+	if p.clashes(sc, f.Args...) {
+		return true
+	}
 	folding := false
 	for _, a := range f.Args {
 		folding = folding || p.weigh(a, sc).folding

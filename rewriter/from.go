@@ -278,6 +278,7 @@ func joinedColumns(sides []*item) []column {
 func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first, second int) {
 	if j.IsNatural || len(j.UsingClause) > 0 {
 		p.mergesRows(j.UsingClause, sc.items[first:second], sc.items[second:])
+		p.mergesCollations(j.UsingClause, sc.items[first:second], sc.items[second:])
 		for _, it := range sc.items[first:] {
 			it.merged = true
 		}

@@ -101,7 +101,7 @@ func (p *pass) visible(t *policy.BoundTable) []column {
 	}
 	var cols []column
 	for _, c := range t.VisibleColumns() {
-		cols = append(cols, column{name: c.Name, typ: c.TypeOID, folding: c.Folding})
+		cols = append(cols, column{name: c.Name, typ: c.TypeOID, folding: c.Folding, collation: c.Collation})
 	}
 	return cols
 }

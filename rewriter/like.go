@@ -38,6 +38,7 @@ var searches = map[string]bool{"strpos": true, "starts_with": true}
 
 // collated is the weight under a COLLATE clause. The collations named here are Postgres's own, and deterministic.
 func (w weight) collated(c *pg.CollateClause) weight {
+	w.collation, w.explicit = namedCollation(c), true
 	switch opName(c.Collname) {
 	case "C", "POSIX", "ucs_basic", "default":
 		w.folding = false

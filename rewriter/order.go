@@ -24,18 +24,22 @@ type weight struct {
 	rows     bool // it refers to a column
 	folding  bool // its collation may be nondeterministic (like.go)
 	late     bool // it refers to rows that are chosen by conditions of any cost (late.go)
+	// Of a text (collation.go): its collation, whether COLLATE has chosen it, and whether there may be none.
+	collation       uint32
+	explicit, clash bool
 }
 
 var weightless = weight{harmless: true}
 
 func (w weight) and(v weight) weight {
-	return weight{w.harmless && v.harmless, w.calls + v.calls, w.rows || v.rows, w.folding || v.folding, w.late || v.late}
+	return weight{harmless: w.harmless && v.harmless, calls: w.calls + v.calls, rows: w.rows || v.rows, folding: w.folding || v.folding,
+		late: w.late || v.late}.collate(w, v)
 }
 
 // call adds one call to the weight of its arguments. Without a column in them the call is folded or runs once.
 func (w weight) call(harmless, counts bool) weight {
 	if !w.rows {
-		return weightless
+		return weight{harmless: true, collation: w.collation, explicit: w.explicit}
 	}
 	w.harmless = w.harmless && harmless
 	if counts {
@@ -77,7 +81,7 @@ func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
 		}
-		if barred && p.tried(c, sc) && !(joins(c) && !p.comparesRows(c.GetAExpr(), sc)) {
+		if barred && p.tried(c, sc) && !(joins(c) && !p.comparesRows(c.GetAExpr(), sc) && !p.clashes(sc, c.GetAExpr().Lexpr, c.GetAExpr().Rexpr)) {
 			c = opaque(c)
 		}
 		return []*pg.Node{c}
@@ -213,8 +217,12 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	switch v := n.GetNode().(type) {
 	case nil:
 		return weightless
-	case *pg.Node_AConst, *pg.Node_ParamRef, *pg.Node_SqlvalueFunction:
+	case *pg.Node_AConst:
 		return weightless
+	case *pg.Node_ParamRef:
+		return weightless.withCollation(p.paramCollation(v.ParamRef.Number))
+	case *pg.Node_SqlvalueFunction:
+		return weightless.withCollation(valueCollation(v.SqlvalueFunction))
 	case *pg.Node_ColumnRef:
 		return p.weighColumn(v.ColumnRef, sc)
 	case *pg.Node_AExpr:
@@ -222,13 +230,15 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_FuncCall:
 		return p.weighFunction(v.FuncCall, sc)
 	case *pg.Node_TypeCast:
-		return p.weigh(v.TypeCast.Arg, sc).call(p.harmlessCast(v.TypeCast, sc), false)
+		w := p.weigh(v.TypeCast.Arg, sc).call(p.harmlessCast(v.TypeCast, sc), false)
+		w.collation = p.castCollation(v.TypeCast, w.collation)
+		return w
 	case *pg.Node_NullTest:
-		return p.weigh(v.NullTest.Arg, sc)
+		return p.weigh(v.NullTest.Arg, sc).uncollated()
 	case *pg.Node_CollateClause:
 		return p.weigh(v.CollateClause.Arg, sc).collated(v.CollateClause)
-	case *pg.Node_SubLink: // its own level is guarded by itself; running it costs more than an operator
-		return p.weigh(v.SubLink.Testexpr, sc).call(len(v.SubLink.OperName) == 0 || p.harmlessOp(v.SubLink.OperName), false)
+	case *pg.Node_SubLink:
+		return p.weighSubLink(v.SubLink, sc)
 	case *pg.Node_BoolExpr:
 		return p.weighAll(v.BoolExpr.Args, sc)
 	case *pg.Node_BooleanTest:
@@ -244,21 +254,21 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_AArrayExpr:
 		return p.weighAll(v.AArrayExpr.Elements, sc)
 	case *pg.Node_CaseExpr:
-		w := p.weigh(v.CaseExpr.Arg, sc).and(p.weigh(v.CaseExpr.Defresult, sc))
+		w := p.weigh(v.CaseExpr.Arg, sc).part().and(p.weigh(v.CaseExpr.Defresult, sc).part())
 		for _, c := range v.CaseExpr.Args {
-			w = w.and(p.weigh(c.GetCaseWhen().GetExpr(), sc)).and(p.weigh(c.GetCaseWhen().GetResult(), sc))
+			w = w.and(p.weigh(c.GetCaseWhen().GetExpr(), sc).part()).and(p.weigh(c.GetCaseWhen().GetResult(), sc).part())
 		}
 		w.calls = 0
 		return w
 	}
-	return weight{rows: true}
+	return weight{rows: true, collation: anyCollation}
 }
 
 // weighAll weighs parts of which the planner may drop some: their calls do not count.
 func (p *pass) weighAll(list []*pg.Node, sc *scope) weight {
 	w := weightless
 	for _, n := range list {
-		w = w.and(p.weigh(n, sc))
+		w = w.and(p.weigh(n, sc).part())
 	}
 	w.calls = 0
 	return w
@@ -271,10 +281,11 @@ func (p *pass) weighColumn(c *pg.ColumnRef, sc *scope) weight {
 	for _, it := range owners {
 		col := it.column(name)
 		if col == nil {
-			return weight{rows: true}
+			return weight{rows: true, collation: anyCollation}
 		}
 		w.harmless, w.folding = w.harmless && p.harmlessColumn(col), w.folding || col.folding
 		w.late = w.late || col.late
+		w = w.collate(w, weightless.withCollation(col.collation))
 		if w.calls < 0 || col.calls < w.calls {
 			w.calls = col.calls
 		}
@@ -300,6 +311,14 @@ func (p *pass) harmlessColumn(c *column) bool {
 }
 
 func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
+	w := p.weighComparison(e, sc)
+	if e.Kind == pg.A_Expr_Kind_AEXPR_NULLIF || e.Kind == pg.A_Expr_Kind_AEXPR_OP && !p.booleanOperator(opName(e.Name)) {
+		return w
+	}
+	return w.uncollated()
+}
+
+func (p *pass) weighComparison(e *pg.A_Expr, sc *scope) weight {
 	l, r := p.weigh(e.Lexpr, sc), p.weigh(e.Rexpr, sc)
 	w := l.and(r)
 	switch e.Kind {
@@ -353,7 +372,7 @@ func (p *pass) harmlessOp(name []*pg.Node) bool {
 
 func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
 	if hasEffect(&pg.Node{Node: &pg.Node_FuncCall{FuncCall: f}}) {
-		return weight{rows: true}
+		return weight{rows: true, collation: anyCollation}
 	}
 	w := weightless
 	for _, a := range f.Args {
@@ -361,7 +380,9 @@ func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
 	}
 	builtin := len(f.Funcname) == 2 && f.Funcname[0].GetString_().GetSval() == "pg_catalog"
 	name := f.Funcname[len(f.Funcname)-1].GetString_().GetSval()
-	return w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), p.surelyCalled(f, sc))
+	w = w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), p.surelyCalled(f, sc))
+	w.collation = p.callCollation(f, w.collation)
+	return w
 }
 
 // harmlessCast tells whether a cast cannot fail for any value of its argument.
@@ -447,5 +468,5 @@ func maybeBoolean(s string) bool {
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
 	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding, late: w.late,
-		tried: w.rows && !w.harmless && p.tried(n, sc), tenant: p.isTenant(n, sc)}
+		collation: w.collation, tried: w.rows && !w.harmless && p.tried(n, sc), tenant: p.isTenant(n, sc)}
 }

@@ -19,6 +19,8 @@ type column struct {
 	tried bool
 	// folding is set when the column's collation may take texts for equal that differ, which LIKE and its kin refuse.
 	folding bool
+	// collation is that of a text (collation.go).
+	collation uint32
 	// late is set when rows are chosen by conditions of any cost (late.go).
 	late bool
 	// tenant is set when the column holds the tenant in every row, as long as no join extends its item with NULLs.
@@ -161,7 +163,7 @@ func relationColumns(r *catalog.Relation) []column {
 	}
 	cols := make([]column, len(r.Columns))
 	for i, c := range r.Columns {
-		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding, unharmless: c.Generated == 'v', tried: c.Generated == 'v'}
+		cols[i] = column{name: c.Name, typ: c.TypeOID, folding: c.Folding, collation: c.Collation, unharmless: c.Generated == 'v', tried: c.Generated == 'v'}
 	}
 	return cols
 }

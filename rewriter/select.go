@@ -259,6 +259,9 @@ func merge(l, r []column) []column {
 		}
 		out[i].unharmless = l[i].unharmless || r[i].unharmless
 		out[i].folding = l[i].folding || r[i].folding
+		var clash bool
+		out[i].collation, clash = joinCollations(l[i].collation, r[i].collation)
+		out[i].unharmless = out[i].unharmless || clash
 		out[i].tried = l[i].tried || r[i].tried
 		out[i].late = l[i].late || r[i].late
 		out[i].tenant = l[i].tenant && r[i].tenant
@@ -367,6 +370,9 @@ func (p *pass) valuesColumns(rows []*pg.Node, sc *scope) []column {
 		for i := range min(len(items), len(out)) {
 			c := p.computed(fmt.Sprintf("column%d", i+1), items[i], sc)
 			c.folding, c.tried, c.late = c.folding || out[i].folding, c.tried || out[i].tried, c.late || out[i].late
+			var clash bool
+			c.collation, clash = joinCollations(c.collation, out[i].collation)
+			c.unharmless = c.unharmless || clash
 			if n > 0 && (c.typ != out[i].typ || out[i].unharmless) {
 				c.typ, c.unharmless = 0, out[i].unharmless || c.unharmless
 			}

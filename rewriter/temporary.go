@@ -76,7 +76,7 @@ func (p *pass) createTable(s *pg.CreateStmt) {
 	rel := &catalog.Relation{Schema: catalog.TemporarySchema, Name: s.Relation.Relname, Kind: catalog.Table}
 	for _, e := range s.TableElts {
 		if c := e.GetColumnDef(); c != nil {
-			rel.Columns = append(rel.Columns, catalog.Column{Name: c.Colname, TypeOID: p.typeNameOID(c.TypeName)})
+			rel.Columns = append(rel.Columns, catalog.Column{Name: c.Colname, TypeOID: p.typeNameOID(c.TypeName), Collation: p.columnCollation(c)})
 		}
 	}
 	sc := &scope{items: []*item{{name: rel.Name, columns: relationColumns(rel), global: true}}}
@@ -163,7 +163,7 @@ func (p *pass) createTableAs(s *pg.CreateTableAsStmt) {
 	}
 	rel := &catalog.Relation{Schema: catalog.TemporarySchema, Name: i.Rel.Relname, Kind: catalog.Table}
 	for _, c := range cols {
-		rel.Columns = append(rel.Columns, catalog.Column{Name: c.name, TypeOID: c.typ})
+		rel.Columns = append(rel.Columns, catalog.Column{Name: c.name, TypeOID: c.typ, Collation: c.collation})
 	}
 	p.note(&policy.BoundTable{Relation: rel, Scope: policy.ScopeTemporary}, rel.Name, nil, "temporary: filled from the query")
 	p.changeTables()

@@ -128,7 +128,7 @@ func (p *pass) rowType(n *pg.Node, sc *scope) bool {
 		return t != nil && p.isRowType(t.OID)
 	case *pg.Node_ParamRef:
 		i := int(v.ParamRef.Number) - 1
-		return i < len(p.req.ParamTypes) && p.isRowType(p.req.ParamTypes[i])
+		return i >= 0 && i < len(p.req.ParamTypes) && p.isRowType(p.req.ParamTypes[i])
 	}
 	return p.isRowType(p.typeOf(n, sc))
 }

@@ -56,14 +56,14 @@ func (l *loader) columns() error {
 	)
 	return l.each(`
 SELECT a.attrelid, a.attname::text, a.attnum, a.atttypid, pg_catalog.format_type(a.atttypid, NULL), a.attnotnull,
-       a.atthasdef, ascii(a.attidentity::text), ascii(a.attgenerated::text), coalesce(NOT l.collisdeterministic, false)
+       a.atthasdef, ascii(a.attidentity::text), ascii(a.attgenerated::text), coalesce(NOT l.collisdeterministic, false), coalesce(nullif(a.attcollation, 100), 0)
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND `+loadedSchemas+`
 ORDER BY a.attrelid, a.attnum`,
-		[]any{&oid, &c.Name, &c.Num, &c.TypeOID, &c.TypeName, &c.NotNull, &c.HasDefault, &c.Identity, &c.Generated, &c.Folding}, func() {
+		[]any{&oid, &c.Name, &c.Num, &c.TypeOID, &c.TypeName, &c.NotNull, &c.HasDefault, &c.Identity, &c.Generated, &c.Folding, &c.Collation}, func() {
 			if rel := l.snap.ByOID[oid]; rel != nil {
 				rel.Columns = append(rel.Columns, c)
 			}

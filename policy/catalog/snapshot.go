@@ -95,6 +95,8 @@ type Column struct {
 	Generated  byte // 's', 'v' or 0
 	// Folding is set when the collation is nondeterministic: texts that differ can be equal.
 	Folding bool
+	// Collation is the oid of a collation other than the default; 0 for none.
+	Collation uint32 `json:",omitempty"`
 }
 
 // Index is one index. An expression in it stands as an empty column name.

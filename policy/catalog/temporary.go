@@ -22,7 +22,7 @@ type Temporary struct {
 const TemporaryQuery = `SELECT t FROM (SELECT t, sum(pg_catalog.length(t)) OVER (ORDER BY oid) AS total FROM (
 SELECT c.oid, pg_catalog.json_build_object('OID', c.oid::pg_catalog.int8, 'Name', c.relname, 'Columns',
   coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('Name', a.attname, 'Num', a.attnum, 'TypeOID', a.atttypid::pg_catalog.int8,
-      'TypeName', pg_catalog.format_type(a.atttypid, NULL), 'NotNull', a.attnotnull, 'HasDefault', a.atthasdef) ORDER BY a.attnum)
+      'TypeName', pg_catalog.format_type(a.atttypid, NULL), 'NotNull', a.attnotnull, 'HasDefault', a.atthasdef, 'Collation', coalesce(nullif(a.attcollation, 100), 0)::pg_catalog.int8) ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]'))::pg_catalog.text AS t
   FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind = 'r') AS tables) AS bounded
 WHERE total <= 1048576`

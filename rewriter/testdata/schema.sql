@@ -79,3 +79,6 @@ CREATE TABLE visits (id bigint PRIMARY KEY, tenant_id text NOT NULL, left_on dat
 CREATE TABLE regions (code text PRIMARY KEY, name text, retired timestamp);
 CREATE VIEW open_tasks AS SELECT t.id, t.title, r.name AS region FROM tasks t LEFT JOIN regions r ON r.code = t.title;
 CREATE VIEW named_templates AS SELECT name, body FROM templates;
+
+-- Texts of several collations.
+CREATE TABLE words (id bigint PRIMARY KEY, tenant_id text NOT NULL, c text COLLATE "C", posix text COLLATE "POSIX", plain text, label name, c_tags text[] COLLATE "C");

@@ -93,6 +93,11 @@ CREATE INDEX ON nums (n); CREATE INDEX ON nums (secret text_pattern_ops);
 INSERT INTO nums VALUES (1001, 'globex', 7001, 0, 'GLOBEX-SECRET-1001', 'GLOBEX-SECRET'), (1002, 'globex', 7002, 0, 'GLOBEX-SECRET-1002', 'GLOBEX-SECRET'),
   (1, 'acme', 10, 1, '1', '1'), (2, 'acme', 20, 2, '0', '0'), (1003, 'globex', 7003, 7, 'GLOBEX-SECRET-1003', 'GLOBEX-SECRET');
 
+-- Texts of several collations, all of the victim's.
+CREATE TABLE words (id int, tenant_id text NOT NULL, n int, c text COLLATE "C", posix text COLLATE "POSIX", label name);
+CREATE INDEX ON words (n);
+INSERT INTO words SELECT 1000 + i, 'globex', i % 3, 'GLOBEX-SECRET', 'GLOBEX-SECRET', 'GLOBEX-SECRET' FROM generate_series(1, 30) i;
+
 -- Functions that read every tenant's rows. None is vouched for, but public.hello and public.vouched_one.
 CREATE FUNCTION leak(bigint) RETURNS text LANGUAGE sql STABLE AS $$ SELECT secret FROM public.orders WHERE id = $1 $$;
 CREATE FUNCTION peek(orders) RETURNS text LANGUAGE sql STABLE AS $$ SELECT string_agg(secret, ',') FROM public.orders $$;
