@@ -47,6 +47,8 @@ type Active struct {
 	SearchPath []string
 	// SearchPathText is the setting behind it, as Snapshot.SearchPathText has it.
 	SearchPathText string
+	// ASCIINames is set when the server's encoding is not UTF8 (Snapshot.Encoding): clients may give statements and portals names in ASCII only.
+	ASCIINames bool
 }
 
 // Planner makes a plan, or a *rewriter.Denial as the error.

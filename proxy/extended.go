@@ -35,7 +35,7 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		return s.refuseParse(s.tooLong(), m.Name)
 	}
 	st := &statement{sql: m.Query, types: m.ParameterOIDs}
-	if f := reserved(m.Name); f != nil {
+	if f := s.unusable(m.Name); f != nil {
 		return s.refuse(f, extended)
 	}
 	if s.known.full(st.size()) {
@@ -190,7 +190,7 @@ func (s *session) refuseBind(d *rewriter.Denial) error {
 
 // checkBind finds what is wrong with a Bind before any of it is sent.
 func (s *session) checkBind(ctx context.Context, b *pgwire.Bind, st *statement) *failure {
-	if f := reserved(b.Portal); f != nil {
+	if f := s.unusable(b.Portal); f != nil {
 		return f
 	}
 	if st == nil {

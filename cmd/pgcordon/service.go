@@ -103,6 +103,7 @@ func (r *running) active() proxy.Active {
 		Pool:           r.pool,
 		SearchPath:     r.bound.Catalog.SearchPath,
 		SearchPathText: r.bound.Catalog.SearchPathText,
+		ASCIINames:     r.bound.Catalog.Encoding != "UTF8",
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type encoded struct {
 	ServerVersion  int
 	Database       string
+	Encoding       string `json:",omitempty"`
 	SearchPath     []string
 	SearchPathText string
 	Schemas        []string
@@ -32,7 +33,7 @@ const maxEncodedBytes = 1 << 30
 // Encode writes the snapshot as gzip of JSON.
 func Encode(w io.Writer, s *Snapshot) error {
 	e := encoded{
-		ServerVersion: s.ServerVersion, Database: s.Database, SearchPath: s.SearchPath, SearchPathText: s.SearchPathText,
+		ServerVersion: s.ServerVersion, Database: s.Database, Encoding: s.Encoding, SearchPath: s.SearchPath, SearchPathText: s.SearchPathText,
 		Schemas: slices.Sorted(maps.Keys(s.Schemas)), Casts: s.Casts, Role: s.Role,
 	}
 	for _, r := range s.ByOID {
@@ -78,7 +79,7 @@ func Decode(r io.Reader) (*Snapshot, error) {
 		return nil, fmt.Errorf("reading a snapshot: %w", err)
 	}
 	s := &Snapshot{
-		ServerVersion: e.ServerVersion, Database: e.Database, SearchPath: e.SearchPath, SearchPathText: e.SearchPathText, Casts: e.Casts, Role: e.Role,
+		ServerVersion: e.ServerVersion, Database: e.Database, Encoding: e.Encoding, SearchPath: e.SearchPath, SearchPathText: e.SearchPathText, Casts: e.Casts, Role: e.Role,
 		Schemas: map[string]*Schema{}, ByOID: map[uint32]*Relation{}, TypeByOID: map[uint32]*Type{},
 	}
 	for _, name := range e.Schemas {

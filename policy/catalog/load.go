@@ -105,8 +105,8 @@ func (t transaction) each(sql string, dest []any, row func()) error {
 func (l *loader) server() error {
 	var path []string
 	err := l.each(`SELECT current_setting('server_version_num')::int, current_database()::text,
-	       current_schemas(false)::text[], current_setting('search_path')`,
-		[]any{&l.snap.ServerVersion, &l.snap.Database, &path, &l.snap.SearchPathText}, func() {})
+	       current_schemas(false)::text[], current_setting('search_path'), current_setting('server_encoding')`,
+		[]any{&l.snap.ServerVersion, &l.snap.Database, &path, &l.snap.SearchPathText, &l.snap.Encoding}, func() {})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type Snapshot struct {
 	// ServerVersion is server_version_num, as 150018.
 	ServerVersion int
 	Database      string
+	// Encoding is the database's, as UTF8.
+	Encoding string
 	// SearchPath is current_schemas(false) of the upstream role's default setting, without schemas that do not exist.
 	SearchPath []string
 	// SearchPathText is that setting as SHOW prints it.

@@ -131,7 +131,7 @@ func newSite(t testing.TB, w *world, database string) *site {
 	})
 	s.server = proxy.New(proxy.Config{Log: quiet, Gate: limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
 		Active: proxy.Active{Planner: rewriter.New(bound, rewriter.Options{Log: quiet}), Users: users, Pool: s.pool,
-			SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText}})
+			SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText, ASCIINames: snapshot.Encoding != "UTF8"}})
 	s.listener, err = proxy.Listen("tcp", "127.0.0.1:0", 0)
 	must(t, err)
 	go func() { _ = s.server.Serve(s.listener, proxy.TLS{}) }()
