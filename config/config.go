@@ -15,13 +15,17 @@ import (
 // Config is a pgcordon.yaml that was found sound, with everything that it names. It is immutable.
 type Config struct {
 	// File is the path that Load was given.
-	File     string
-	Listen   []Listener
+	File   string
+	Listen []Listener
+	// Upstream is the database that tenants share, Database what clients call it, and Pool how its connections are used; nil when there is none.
 	Upstream *pgx.ConnConfig
-	Policy   *policy.Policy
-	Users    []auth.User
-	Limits   Limits
+	Database string
 	Pool     Pool
+	// Databases are those that belong to one tenant whole.
+	Databases []Database
+	Policy    *policy.Policy
+	Users     []auth.User
+	Limits    Limits
 	// AdminAddress is empty for no admin listener.
 	AdminAddress string
 	Wire         WireEntry

@@ -4,15 +4,16 @@ import "time"
 
 // File is pgcordon.yaml as it is written.
 type File struct {
-	Listen       []ListenEntry `yaml:"listen" require:"true" doc:"Where clients connect."`
-	Upstream     UpstreamEntry `yaml:"upstream" require:"true" doc:"The Postgres database behind the proxy."`
-	PolicyFile   string        `yaml:"policy_file" require:"true" doc:"The policy: what belongs to a tenant. Like every file named here, relative to this file."`
-	Users        []UserEntry   `yaml:"users" require:"true" doc:"Who may log in. A user has either a tenant of its own, or a role that acts for tenants."`
-	Limits       LimitsEntry   `yaml:"limits" doc:"What one tenant may use."`
-	Admin        *AdminEntry   `yaml:"admin" doc:"HTTP listener for /metrics, /healthz and /readyz; without it there is none."`
-	Wire         WireEntry     `yaml:"wire" doc:"Bounds on what clients may do."`
-	Rewriter     RewriterEntry `yaml:"rewriter" doc:"Bounds on what planning may use."`
-	DrainTimeout time.Duration `yaml:"drain_timeout" default:"30s" min:"0s" doc:"How long transactions that run may take to end after SIGTERM."`
+	Listen       []ListenEntry   `yaml:"listen" require:"true" doc:"Where clients connect."`
+	Upstream     UpstreamEntry   `yaml:"upstream" doc:"The Postgres database that tenants share: short for an entry of databases with tenancy rows."`
+	Databases    []DatabaseEntry `yaml:"databases" doc:"The databases that clients can ask for, where it is not the shared one alone."`
+	PolicyFile   string          `yaml:"policy_file" doc:"The policy: what belongs to a tenant in the shared database. Required where there is one. Like every file named here, relative to this file."`
+	Users        []UserEntry     `yaml:"users" require:"true" doc:"Who may log in. A user has either a tenant of its own, or a role that acts for tenants."`
+	Limits       LimitsEntry     `yaml:"limits" doc:"What one tenant may use."`
+	Admin        *AdminEntry     `yaml:"admin" doc:"HTTP listener for /metrics, /healthz and /readyz; without it there is none."`
+	Wire         WireEntry       `yaml:"wire" doc:"Bounds on what clients may do."`
+	Rewriter     RewriterEntry   `yaml:"rewriter" doc:"Bounds on what planning may use."`
+	DrainTimeout time.Duration   `yaml:"drain_timeout" default:"30s" min:"0s" doc:"How long transactions that run may take to end after SIGTERM."`
 }
 
 // ListenEntry is one element of the key listen.
@@ -27,6 +28,17 @@ type TLSEntry struct {
 	CertFile string `yaml:"cert_file" require:"true" doc:"Certificate chain in PEM; read again at each reload."`
 	KeyFile  string `yaml:"key_file" require:"true" doc:"Private key in PEM; read again at each reload."`
 	Required bool   `yaml:"required" default:"false" doc:"Refuse clients that do not ask for TLS."`
+}
+
+// DatabaseEntry is one element of the key databases.
+type DatabaseEntry struct {
+	Name      string        `yaml:"name" doc:"What clients ask for; left out: the database in upstream.dsn. {tenant} stands for the tenant's id."`
+	Tenancy   string        `yaml:"tenancy" require:"true" enum:"rows,database" doc:"rows: tenants share it, and every statement is confined to the rows of one; there is one such entry at most. database: it belongs to one tenant whole, and statements pass as they are."`
+	Tenant    string        `yaml:"tenant" doc:"With tenancy database: whose it is. Left out where dsn holds {tenant}: then there is a database for each tenant."`
+	Tenants   []string      `yaml:"tenants" doc:"Where dsn holds {tenant}: for which tenants there is one; left out: for all that users have."`
+	Roles     []string      `yaml:"roles" doc:"With tenancy database: users of these roles of the policy may enter as well. What a role is denied does not hold there."`
+	TrustRole bool          `yaml:"trust_role" default:"false" doc:"With tenancy database: the role in dsn may be a superuser, or one that other entries use as well. Such a role sees and ends what its tenants run elsewhere: only for tenants that are trusted with the whole server."`
+	Upstream  UpstreamEntry `yaml:"upstream" require:"true" doc:"Where it is, with the keys of the top-level upstream. {tenant} can stand in the names of the database and the user in dsn."`
 }
 
 // UpstreamEntry is the key upstream.

@@ -29,11 +29,7 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 		env = os.LookupEnv
 	}
 	f := File{
-		Upstream: UpstreamEntry{
-			PoolMode: modeSession, DefaultPoolSize: 100, ReservePoolTimeout: 5 * time.Second,
-			QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
-			ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
-		},
+		Upstream: initialUpstream,
 		Wire: WireEntry{
 			MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200,
 			MaxClientConn: 10000,
@@ -50,9 +46,9 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 	policyErr := l.policy()
 	if doc.Err() == nil {
 		l.listen()
-		l.upstream()
-		l.pool()
+		l.shared()
 		l.users()
+		l.databases()
 		l.limits()
 		l.rest()
 	}
@@ -96,8 +92,14 @@ func (l *loader) path(name string) string {
 // policy returns the mistakes of the policy file; one that cannot be read is a mistake of the configuration.
 func (l *loader) policy() error {
 	if l.file.PolicyFile == "" {
-		if l.doc.Has(yamlpos.Path{"policy_file"}) && l.doc.Err() == nil {
+		switch _, _, shared := l.rows(); {
+		case l.doc.Err() != nil:
+		case l.doc.Has(yamlpos.Path{"policy_file"}):
 			l.doc.Errorf(yamlpos.Path{"policy_file"}, "the name of the policy file is empty")
+		case shared:
+			l.doc.Errorf(nil, "the key \"policy_file\" is missing here: it says what belongs to a tenant in the shared database")
+		default:
+			l.out.Policy = &policy.Policy{}
 		}
 		return nil
 	}
@@ -174,28 +176,29 @@ func (l *loader) certificate(at yamlpos.Path, e *TLSEntry) *tls.Certificate {
 	return &pair
 }
 
-func (l *loader) upstream() {
-	at := yamlpos.Path{"upstream", "dsn"}
+// upstream reads the entry that stands at a path.
+func (l *loader) upstream(path yamlpos.Path, e UpstreamEntry) *pgx.ConnConfig {
+	at := append(path[:len(path):len(path)], "dsn")
 	// What the parser says could quote a password.
-	cfg, err := pgx.ParseConfig(l.file.Upstream.DSN.Reveal())
+	cfg, err := pgx.ParseConfig(e.DSN.Reveal())
 	if err != nil {
 		l.doc.Errorf(at, "this is no connection string of Postgres, or one of the settings and files that it names is wrong: expected postgres://user@host:port/database or key=value pairs")
-		return
+		return nil
 	}
 	if cfg.Database == "" {
 		l.doc.Errorf(at, "the connection string names no database")
 	}
-	if name := l.file.Upstream.PasswordFile; name != "" {
-		file := yamlpos.Path{"upstream", "password_file"}
+	if name := e.PasswordFile; name != "" {
+		file := append(path[:len(path):len(path)], "password_file")
 		secret, ok := l.secretFile(file, name)
 		switch {
 		case !ok:
-		case namesPassword(l.file.Upstream.DSN.Reveal()):
+		case namesPassword(e.DSN.Reveal()):
 			l.doc.Errorf(file, "dsn holds a password too: give one of them")
 		}
 		cfg.Password = secret.Reveal()
 	}
-	l.out.Upstream = cfg
+	return cfg
 }
 
 // namesPassword reports whether a connection string holds a password itself: one that comes

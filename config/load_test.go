@@ -210,6 +210,107 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
+const withOwn = `
+listen: [{address: "h:1"}]
+upstream: {dsn: "host=db dbname=shop user=app_proxy password=hunter2"}
+policy_file: policy.yaml
+users:
+  - {name: a, tenant: acme, scram: "` + verifier + `"}
+  - {name: g, tenant: "Glo/b'x é", scram: "` + verifier + `"}
+  - {name: s, role: support, scram: "` + verifier + `"}
+databases:
+`
+
+func TestOwnDatabases(t *testing.T) {
+	pgpass := filepath.Join(t.TempDir(), "pgpass")
+	if err := os.WriteFile(pgpass, []byte("db:5432:tGlo/b'x é:oGlo/b'x é:of globex\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load(t, map[string]string{"pw": "s3cret", "pgcordon.yaml": withOwn + `
+  - {tenancy: database, tenant: acme, roles: [support], upstream: {dsn: "postgres://own@db/acme_db", password_file: pw, default_pool_size: 3}}
+  - {name: own, tenancy: database, tenants: ["Glo/b'x é"], upstream: {dsn: "host=db dbname=t{tenant} user='o{tenant}' passfile=${PGPASS}"}}
+  - {name: "u_{tenant}", tenancy: database, upstream: {dsn: "postgres://v%7Btenant%7D@db2/v{tenant}", default_pool_size: 5}, trust_role: true}
+`}, map[string]string{"PGPASS": pgpass})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme, globex := c.Users[0].Tenant, c.Users[1].Tenant
+	for _, e := range []struct {
+		name string
+		who  policy.Identity
+		want string
+	}{
+		{"acme_db", policy.Identity{Tenant: acme}, "own s3cret acme_db"},
+		{"acme_db", policy.Identity{Tenant: acme, Role: "support"}, "own s3cret acme_db"},
+		{"acme_db", policy.Identity{Tenant: acme, Role: "reader"}, ""},
+		{"acme_db", policy.Identity{Tenant: globex}, ""},
+		{"acme_db", policy.Identity{}, ""},
+		{"own", policy.Identity{Tenant: globex}, "oGlo/b'x é of globex tGlo/b'x é"},
+		{"own", policy.Identity{Tenant: acme}, ""},
+		{"u_acme", policy.Identity{Tenant: acme}, "vacme  vacme"},
+		{"u_Glo/b'x é", policy.Identity{Tenant: globex}, "vGlo/b'x é  vGlo/b'x é"},
+		{"u_acme", policy.Identity{Tenant: globex}, ""},
+		{"shop", policy.Identity{Tenant: acme}, ""},
+		{"", policy.Identity{Tenant: acme}, ""},
+	} {
+		got := ""
+		if d := c.OwnDatabase(e.name, e.who); d != nil {
+			up, err := d.Connect(e.who.Tenant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = up.User + " " + up.Password + " " + up.Database
+		}
+		if got != e.want {
+			t.Errorf("%s for %v: %q, want %q", e.name, e.who, got, e.want)
+		}
+	}
+}
+
+// Each mistake in databases, at its place.
+func TestOwnDatabaseErrors(t *testing.T) {
+	for entries, want := range map[string]string{
+		`{tenancy: database, upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                                               "whose database is it",
+		`{tenancy: database, tenant: nobody, upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                               `no user has the tenant "nobody"`,
+		`{tenancy: table, tenant: acme, upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                                    "expected one of rows, database",
+		`{tenancy: database, tenants: [acme], upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                              "use the key tenant",
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x{tenant} user=y"}}`:                                                                         "each tenant has a database",
+		`{tenancy: database, upstream: {dsn: "host=db dbname=x user=y{tenant}"}}`:                                                                                       "all tenants would have the same",
+		`{tenancy: database, name: "{tenant}", tenant: acme, upstream: {dsn: "host=db dbname=x user=y"}}`:                                                               "all tenants would have the same",
+		`{tenancy: database, upstream: {dsn: "host=db{tenant} dbname=x{tenant} user=y{tenant}"}}`:                                                                       "the database and the user alone",
+		`{tenancy: database, tenant: acme, roles: [boss], upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                  `no role "boss"`,
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x user=y", min_pool_size: 1}}`:                                                               "keeps no connections",
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=shop user=y"}}`:                                                                              `called as the shared one: "shop"`,
+		`{name: x, tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=shop user=y"}}`:                                                                     "also that of all who share",
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x user=app_proxy"}}`:                                                                         `the role "app_proxy" is also that of all who share`,
+		`{tenancy: database, upstream: {dsn: "host=db dbname=x{tenant} user=y"}}`:                                                                                       `the role "y" is also that of tenant`,
+		`{tenancy: database, upstream: {dsn: "host=db dbname=x{tenant}` + strings.Repeat("y", 60) + ` user=y{tenant}"}}`:                                                "longer than 63 bytes",
+		`{tenancy: rows, upstream: {dsn: "host=db dbname=x user=y"}}`:                                                                                                   "another database that tenants share",
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x user=y"}}, {tenancy: database, tenant: acme, upstream: {dsn: "host=db2 dbname=x user=y"}}`: `two databases that are called "x"`,
+		`{tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x1 user=y"}}, {name: b, tenancy: database, upstream: {dsn: "host=db dbname=x1{tenant} user=y{tenant}"}}, {name: c, tenancy: database, tenant: acme, upstream: {dsn: "host=db dbname=x1acme user=z"}}, {name: d, tenancy: database, tenant: "Glo/b'x é", upstream: {dsn: "host=db dbname=x1 user=w"}}`: `is also that of tenant "acme": "x1"`,
+	} {
+		_, err := load(t, map[string]string{"pgcordon.yaml": withOwn + "  [" + entries + "]\n"}, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") || strings.Count(err.Error(), "pgcordon.yaml:") != 1 {
+			t.Errorf("%s\nwant %q in %v", entries, want, err)
+		}
+	}
+}
+
+// Without a database that tenants share there is no policy.
+func TestOwnDatabasesAlone(t *testing.T) {
+	c, err := load(t, map[string]string{"pgcordon.yaml": `
+listen: [{address: "h:1"}]
+users: [{name: a, tenant: acme, scram: "` + verifier + `"}]
+databases: [{tenancy: database, upstream: {dsn: "host=db dbname={tenant} user={tenant}"}}]
+`}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Upstream != nil || c.Policy == nil || c.OwnDatabase("acme", policy.Identity{Tenant: c.Users[0].Tenant}) == nil {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A mistake in the policy does not hide those of the configuration.
 func TestErrorsOfBothFiles(t *testing.T) {
 	_, err := load(t, map[string]string{

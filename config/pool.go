@@ -24,16 +24,23 @@ func (p Pool) Most() int {
 	return most
 }
 
-func (l *loader) pool() {
-	u := l.file.Upstream
-	at := func(key string) yamlpos.Path { return yamlpos.Path{"upstream", key} }
+// initialUpstream is what stands in an UpstreamEntry before it is read.
+var initialUpstream = UpstreamEntry{
+	PoolMode: modeSession, DefaultPoolSize: 100, ReservePoolTimeout: 5 * time.Second,
+	QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
+	ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
+}
+
+// pool reads how the connections of the entry that stands at a path are used.
+func (l *loader) pool(path yamlpos.Path, u UpstreamEntry) Pool {
+	at := func(key string) yamlpos.Path { return append(path[:len(path):len(path)], key) }
 	if u.MinPoolSize > u.DefaultPoolSize {
 		l.doc.Errorf(at("min_pool_size"), "min_pool_size (%d) is more than default_pool_size (%d)", u.MinPoolSize, u.DefaultPoolSize)
 	}
 	if l.doc.Has(at("reserve_pool_timeout")) && u.ReservePoolSize == 0 {
 		l.doc.Errorf(at("reserve_pool_timeout"), "reserve_pool_timeout means nothing without reserve_pool_size")
 	}
-	l.out.Pool = Pool{
+	return Pool{
 		Size: u.DefaultPoolSize, MinSize: u.MinPoolSize, ReserveSize: u.ReservePoolSize, MaxConnections: u.MaxDBConnections,
 		ReserveTimeout: u.ReservePoolTimeout, WaitTimeout: u.QueryWaitTimeout, ConnectTimeout: u.ServerConnectTimeout,
 		IdleTimeout: u.ServerIdleTimeout, Lifetime: u.ServerLifetime, CheckDelay: u.ServerCheckDelay,
@@ -42,7 +49,8 @@ func (l *loader) pool() {
 
 // holdsConnection reports whether a user has its connection to the upstream for the whole session.
 func (l *loader) holdsConnection(e UserEntry) bool {
-	mode := l.file.Upstream.PoolMode
+	_, u, _ := l.rows()
+	mode := u.PoolMode
 	if e.PoolMode != "" {
 		mode = e.PoolMode
 	}

@@ -35,33 +35,43 @@ func TestSchemasAreTrue(t *testing.T) {
 // The defaults that the tags tell are those that Load fills in.
 func TestDefaultsAreTrue(t *testing.T) {
 	c, err := load(t, map[string]string{"pgcordon.yaml": "listen: [{address: \"unix:/tmp\"}]\nupstream: {dsn: \"postgres://a@h/d\"}\npolicy_file: policy.yaml\n" +
-		"users: [{name: a, tenant: acme, scram: \"" + verifier + "\"}]\n"}, nil)
+		"users: [{name: a, tenant: acme, scram: \"" + verifier + "\"}]\n" +
+		"databases: [{tenancy: database, tenant: acme, upstream: {dsn: \"postgres://b@h/e\"}}]\n"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := c.Databases[0]
 	got := map[string]string{
-		"listen[].port":                   fmt.Sprint(c.Listen[0].Port),
-		"listen[].tls.required":           fmt.Sprint(c.Listen[0].TLSRequired),
-		"upstream.pool_mode":              map[bool]string{true: "session", false: "transaction"}[c.Users[0].SessionPool],
-		"upstream.default_pool_size":      fmt.Sprint(c.Pool.Size),
-		"upstream.min_pool_size":          fmt.Sprint(c.Pool.MinSize),
-		"upstream.reserve_pool_size":      fmt.Sprint(c.Pool.ReserveSize),
-		"upstream.reserve_pool_timeout":   short(c.Pool.ReserveTimeout),
-		"upstream.max_db_connections":     fmt.Sprint(c.Pool.MaxConnections),
-		"upstream.query_wait_timeout":     short(c.Pool.WaitTimeout),
-		"upstream.server_connect_timeout": short(c.Pool.ConnectTimeout),
-		"upstream.server_idle_timeout":    short(c.Pool.IdleTimeout),
-		"upstream.server_lifetime":        short(c.Pool.Lifetime),
-		"upstream.server_check_delay":     short(c.Pool.CheckDelay),
-		"wire.max_client_conn":            fmt.Sprint(c.Wire.MaxClientConn),
-		"wire.client_idle_timeout":        short(c.Wire.ClientIdleTimeout),
-		"wire.idle_transaction_timeout":   short(c.Wire.IdleTransactionTimeout),
-		"wire.max_message_bytes":          fmt.Sprint(c.Wire.MaxMessageBytes),
-		"wire.startup_timeout":            c.Wire.StartupTimeout.String(),
-		"wire.max_unauthenticated":        fmt.Sprint(c.Wire.MaxUnauthenticated),
-		"rewriter.cache_bytes":            fmt.Sprint(c.Rewriter.CacheBytes),
-		"rewriter.max_statement_bytes":    fmt.Sprint(c.Rewriter.MaxStatementBytes),
-		"drain_timeout":                   c.DrainTimeout.String(),
+		"databases[].trust_role":         fmt.Sprint(own.TrustRole),
+		"databases[].upstream.pool_mode": own.template.PoolMode,
+		"listen[].port":                  fmt.Sprint(c.Listen[0].Port),
+		"listen[].tls.required":          fmt.Sprint(c.Listen[0].TLSRequired),
+		"upstream.pool_mode":             map[bool]string{true: "session", false: "transaction"}[c.Users[0].SessionPool],
+		"wire.max_client_conn":           fmt.Sprint(c.Wire.MaxClientConn),
+		"wire.client_idle_timeout":       short(c.Wire.ClientIdleTimeout),
+		"wire.idle_transaction_timeout":  short(c.Wire.IdleTransactionTimeout),
+		"wire.max_message_bytes":         fmt.Sprint(c.Wire.MaxMessageBytes),
+		"wire.startup_timeout":           c.Wire.StartupTimeout.String(),
+		"wire.max_unauthenticated":       fmt.Sprint(c.Wire.MaxUnauthenticated),
+		"rewriter.cache_bytes":           fmt.Sprint(c.Rewriter.CacheBytes),
+		"rewriter.max_statement_bytes":   fmt.Sprint(c.Rewriter.MaxStatementBytes),
+		"drain_timeout":                  c.DrainTimeout.String(),
+	}
+	for prefix, p := range map[string]Pool{"upstream.": c.Pool, "databases[].upstream.": own.Pool} {
+		for key, value := range map[string]string{
+			"default_pool_size":      fmt.Sprint(p.Size),
+			"min_pool_size":          fmt.Sprint(p.MinSize),
+			"reserve_pool_size":      fmt.Sprint(p.ReserveSize),
+			"reserve_pool_timeout":   short(p.ReserveTimeout),
+			"max_db_connections":     fmt.Sprint(p.MaxConnections),
+			"query_wait_timeout":     short(p.WaitTimeout),
+			"server_connect_timeout": short(p.ConnectTimeout),
+			"server_idle_timeout":    short(p.IdleTimeout),
+			"server_lifetime":        short(p.Lifetime),
+			"server_check_delay":     short(p.CheckDelay),
+		} {
+			got[prefix+key] = value
+		}
 	}
 	for _, e := range yamlpos.Reference(reflect.TypeFor[File]()) {
 		if e.Default != got[e.Key] {

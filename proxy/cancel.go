@@ -21,7 +21,10 @@ type cancelKeys struct {
 }
 
 // issue makes a key for a session.
-func (c *cancelKeys) issue(s *session) pgwire.CancelKey {
+func (c *cancelKeys) issue(s *session) pgwire.CancelKey { return c.issueFor(s, 0) }
+
+// issueFor makes a key with this process number, 0 for any.
+func (c *cancelKeys) issueFor(s *session, process uint32) pgwire.CancelKey {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sessions == nil {
@@ -32,6 +35,9 @@ func (c *cancelKeys) issue(s *session) pgwire.CancelKey {
 		_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 		// Clients take the process number for a positive int32.
 		key := pgwire.CancelKey{Process: binary.BigEndian.Uint32(b[:]) & 0x7fffffff, Secret: binary.BigEndian.Uint32(b[4:])}
+		if process != 0 {
+			key.Process = process
+		}
 		if _, taken := c.sessions[key]; taken || key.Process == 0 {
 			continue
 		}
@@ -57,6 +63,10 @@ func (c *cancelKeys) find(key pgwire.CancelKey) *session {
 // the session sends nothing new, so that a request that comes late finds nothing to cancel.
 func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 	session := s.cancels.find(key)
+	if session != nil && session.own != nil {
+		session.own.clientCancels()
+		return
+	}
 	if session == nil || !session.pipe.block() {
 		return
 	}

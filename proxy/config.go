@@ -41,8 +41,12 @@ type Active struct {
 	Rebind func(*catalog.Snapshot) (Planner, error)
 	// Users proves who a client is. An *auth.Directory is one.
 	Users Authenticator
-	// Pool hands out upstream connections. Who made it closes it, after Server.Shutdown.
+	// Pool hands out connections to the database that tenants share. Who made it closes it, after Server.Shutdown. Nil when there is none.
 	Pool *pool.Pool
+	// Database is what clients call it; empty: its name upstream.
+	Database string
+	// Databases are those that belong to one tenant whole; nil for none.
+	Databases Databases
 	// SearchPath is what sessions start with: Snapshot.SearchPath of the catalog that Planner is bound to.
 	SearchPath []string
 	// SearchPathText is the setting behind it, as Snapshot.SearchPathText has it.

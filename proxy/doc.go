@@ -13,6 +13,9 @@
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
 // sqlprepared.go PREPARE and EXECUTE, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
 //
+// On a database that belongs to one tenant whole (verbatim.go) messages pass as they are; verbatim_ledger.go keeps account of the answers, and
+// verbatim_limits.go holds the limits.
+//
 // # What must hold
 //
 // Nothing of a statement goes upstream before it has a plan, or when it is refused. A text with several statements is planned whole.
@@ -53,6 +56,8 @@
 //	session.run      one per connection, started by Server.start, waited for by Shutdown. Ends when the client or the upstream does,
 //	                 or when it is woken to end (session.wake), or its connection is closed (session.cut).
 //	relay.run        one per session with a lease, started and waited for by session.serve. Ends when the lease's connection is closed.
+//	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
+//	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.
 //	Shutdown's wait  one, until the last of the above has ended.
 //
 // A cancel request runs in the goroutine of the connection it came by.

@@ -26,9 +26,9 @@ func (s *session) watch() error {
 func (s *session) silenceEnds() time.Time {
 	w := &s.server.wire
 	limit := w.IdleTransactionTimeout
-	if s.alone() {
+	if empty, alone := s.resting(); alone {
 		limit = w.ClientIdleTimeout
-	} else if empty, _ := s.pipe.state(); !empty {
+	} else if !empty {
 		return time.Now().Add(max(w.ClientIdleTimeout, w.IdleTransactionTimeout) / 4)
 	}
 	if limit <= 0 {
@@ -46,13 +46,14 @@ func (s *session) silentTooLong() *failure {
 	if !s.server.wire.watched() {
 		return nil
 	}
-	if empty, _ := s.pipe.state(); !empty {
+	empty, alone := s.resting()
+	if !empty {
 		return nil
 	}
 	if end := s.silenceEnds(); end.IsZero() || time.Now().Before(end) {
 		return nil
 	}
-	if s.alone() {
+	if alone {
 		return &failure{state: stateIdleSession, message: "terminating connection due to idle-session timeout"}
 	}
 	return &failure{state: stateIdleTransaction, message: "terminating connection due to idle-in-transaction timeout"}

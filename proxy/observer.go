@@ -53,6 +53,7 @@ type Outcome struct {
 	Session  uint64
 	Identity policy.Identity
 	Plan     *rewriter.Plan // nil when the statement never had one
+	Command  string         // on a database of the tenant's own, where there are no plans: the kind of the statement
 	Rows     int64          // rows sent to the client
 	Bytes    int64          // bytes sent to the client
 	SQLState string         // of the error the client got; empty for success

@@ -13,10 +13,15 @@ const pauseStep = 50 * time.Millisecond
 func (r *relay) keepPace() {
 	n := r.sent
 	r.sent = sent{}
-	if n.bytes == 0 || !r.s.seat.Metered() {
+	r.s.keepPace(n, r.isMuted)
+}
+
+// keepPace is the relay's, which stops pausing when it is muted.
+func (s *session) keepPace(n sent, muted func() bool) {
+	if n.bytes == 0 || !s.seat.Metered() {
 		return
 	}
-	for pause := r.s.seat.Spend(n.rows, n.bytes); pause > 0 && !r.isMuted(); pause -= pauseStep {
+	for pause := s.seat.Spend(n.rows, n.bytes); pause > 0 && !muted(); pause -= pauseStep {
 		time.Sleep(min(pause, pauseStep))
 	}
 }

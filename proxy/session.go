@@ -55,6 +55,8 @@ type session struct {
 	process uint32
 	// shape counts the statements that can give another row type to what a cursor or a prepared statement of a name returns.
 	shape uint64
+	// own takes the place of all that follows the plans where the database is its tenant's own.
+	own *verbatim
 
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
 	skipping, local bool
@@ -150,6 +152,9 @@ func (s *session) refused(err error) {
 
 // serve runs the client's messages until it ends; it returns the SQLSTATE of why, empty for an orderly end.
 func (s *session) serve(ctx context.Context) (state string) {
+	if s.own != nil {
+		return s.own.serve(ctx)
+	}
 	s.relay = newRelay(s)
 	done := make(chan struct{})
 	go func() {
@@ -239,6 +244,11 @@ func (s *session) interrupt() {
 // Read is where the session's goroutine waits for its client: everything for the upstream leaves before. It makes session the io.Reader
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
+	if s.own != nil && s.phase.Load() == phaseServing {
+		if err := s.own.up.flush(); err != nil {
+			return 0, s.own.upstreamGone()
+		}
+	}
 	if s.up != nil {
 		if s.copy != nil {
 			if err := s.copyFlush(); err != nil {
@@ -285,7 +295,7 @@ func (s *session) woken(err error) error {
 
 // shouldEnd reports whether the session ends now: the relay has ended, or the session is wanted to end and idle.
 func (s *session) shouldEnd() bool {
-	if s.pipe.isClosed() {
+	if s.over() {
 		return true
 	}
 	if s.check.Swap(false) {
@@ -293,17 +303,17 @@ func (s *session) shouldEnd() bool {
 			s.leave.Store(true)
 		}
 	}
-	if !s.leave.Load() || s.open {
+	if !s.leave.Load() {
 		return false
 	}
-	empty, status := s.pipe.state()
-	return empty && status == 'I'
+	_, alone := s.resting()
+	return alone
 }
 
 // farewell is why shouldEnd said so.
 func (s *session) farewell() error {
 	switch {
-	case s.pipe.isClosed():
+	case s.over():
 		return errRelay
 	case s.server.draining.Load():
 		return shutdown()
@@ -317,7 +327,7 @@ func (s *session) standing() bool {
 	if !ok || now.Tenant != s.user.Tenant || now.Role != s.user.Role || now.Verifier != s.user.Verifier {
 		return false
 	}
-	return now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)
+	return (now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)) && (s.own == nil || s.owns(s.server.active.Load(), s.own.name))
 }
 
 // reconsider makes the session look whether it should end. Any goroutine may call it.

@@ -21,6 +21,9 @@ type startup struct {
 	user, database string
 	// settings by name in lower case, those in "options" among them.
 	settings map[string]string
+	// verbatim are the parameters as they were sent, options among them, and broken is what the proxy does not understand of those.
+	verbatim map[string]string
+	broken   error
 	// tenant is the setting pgcordon.tenant.
 	tenant string
 	// negotiate is set when the client wants a newer minor version, or options that are not known, which are listed.
@@ -54,7 +57,7 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		return nil, err
 	}
 	if err := s.conn.SetDeadline(time.Time{}); err != nil {
-		s.up.lease.Release(false)
+		s.disconnect()
 		leave()
 		return nil, err
 	}
@@ -82,6 +85,9 @@ func (s *session) login(ctx context.Context, active *Active) (*startup, error) {
 		return nil, err
 	}
 	s.who.User = asked.user
+	if asked.broken != nil && active.Databases == nil {
+		return nil, asked.broken
+	}
 	if asked.negotiate {
 		if err := s.out.send(pgwire.AppendNegotiateVersion(nil, asked.unknown)); err != nil {
 			return nil, err
@@ -100,7 +106,7 @@ func readStartup(body []byte, version uint32) (*startup, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked := &startup{settings: make(map[string]string), negotiate: version != pgwire.Version3}
+	asked := &startup{settings: make(map[string]string), verbatim: make(map[string]string), negotiate: version != pgwire.Version3}
 	for _, p := range params {
 		switch {
 		case p.Name == "user":
@@ -112,14 +118,15 @@ func readStartup(body []byte, version uint32) (*startup, error) {
 				return nil, err
 			}
 		case p.Name == "options":
-			if err := asked.options(p.Value); err != nil {
-				return nil, err
-			}
+			asked.verbatim[p.Name], asked.broken = p.Value, asked.options(p.Value)
 		case strings.HasPrefix(p.Name, "_pq_."):
 			asked.negotiate = true
 			asked.unknown = append(asked.unknown, p.Name)
 		default:
 			asked.set(p.Name, p.Value)
+			if name := strings.ToLower(p.Name); name != tenantSetting {
+				asked.verbatim[name] = p.Value
+			}
 		}
 	}
 	if asked.user == "" {
@@ -235,8 +242,14 @@ func (s *session) admitted(asked *startup, active *Active) error {
 	} else if err := s.choose(asked.tenant); err != nil {
 		return err
 	}
-	if asked.database != "" && asked.database != active.Pool.Database() {
-		return &failure{state: stateUndefinedDatabase, message: fmt.Sprintf("database %q does not exist", asked.database)}
+	if s.owns(active, asked.database) {
+		return nil // the settings are for Postgres to judge
+	}
+	if active.Pool == nil || asked.database != "" && asked.database != active.database() {
+		return noSuchDatabase(asked.database)
+	}
+	if asked.broken != nil {
+		return asked.broken
 	}
 	for _, name := range slices.Sorted(maps.Keys(asked.settings)) {
 		if ok, reason := rewriter.AllowedSetting(name, asked.settings[name]); !ok {
@@ -263,6 +276,9 @@ func mayActFor(u auth.User, t policy.TenantID) bool { return slices.Contains(u.A
 
 // connect gets the session its upstream connection, and tells the client that it is ready.
 func (s *session) connect(ctx context.Context, active *Active, asked *startup) error {
+	if s.owns(active, asked.database) {
+		return s.enter(ctx, active, asked)
+	}
 	s.settings.path = active.SearchPath
 	if _, ok := asked.settings[searchPathSetting]; ok {
 		s.settings.stale = true

@@ -15,6 +15,9 @@ var errTerminate = errors.New("terminated by the client")
 
 // message handles one message of the client's.
 func (s *session) message(ctx context.Context, h pgwire.Header) error {
+	if s.own != nil {
+		return s.own.message(ctx, h)
+	}
 	if (s.skipping || s.pipe.skips()) && h.Type != pgwire.MsgSync && h.Type != pgwire.MsgTerminate {
 		return nil // as Postgres does after an error; Next discards the body
 	}

@@ -31,6 +31,9 @@ func assemble(ctx context.Context, file string) (*assembly, error) {
 	if err != nil {
 		return nil, mistakes(err)
 	}
+	if cfg.Upstream == nil {
+		return bind(cfg, &catalog.Snapshot{})
+	}
 	snapshot, err := readCatalog(ctx, cfg.Upstream)
 	if err != nil {
 		return nil, err

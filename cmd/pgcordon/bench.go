@@ -108,6 +108,9 @@ func runBench(ctx context.Context, stdout, stderr io.Writer, f benchFlags) error
 		if err != nil {
 			return mistakes(err)
 		}
+		if cfg.Upstream == nil {
+			return fmt.Errorf("%s names no database that tenants share: give one with --dsn", o.Config)
+		}
 		o.DSN = cfg.Upstream.ConnString()
 	}
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {

@@ -54,6 +54,8 @@ type running struct {
 	pool *pool.Pool
 	// former are the pools that reloads have replaced: sessions may still use them.
 	former []*pool.Pool
+	// tenants are the pools of the databases that belong to one tenant whole.
+	tenants *tenantPools
 }
 
 func (s *service) current() *running { return s.active.Load() }
@@ -65,7 +67,7 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 		gate:     limit.NewGate(a.config.Limits.Of),
 		observer: observe.New(observe.Options{Logger: log}),
 	}
-	first := &running{assembly: a, pool: pool.New(poolConfig(a.config, log))}
+	first := &running{assembly: a, pool: newPool(a.config, log), tenants: newTenantPools(log)}
 	s.active.Store(first)
 	s.proxy = proxy.New(proxy.Config{
 		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh,
@@ -101,6 +103,8 @@ func (r *running) active() proxy.Active {
 		},
 		Users:          auth.NewDirectory(r.config.Users),
 		Pool:           r.pool,
+		Database:       r.config.Database,
+		Databases:      r.databases(),
 		SearchPath:     r.bound.Catalog.SearchPath,
 		SearchPathText: r.bound.Catalog.SearchPathText,
 		ASCIINames:     r.bound.Catalog.Encoding != "UTF8",
@@ -188,7 +192,11 @@ func (s *service) serveAdmin(l net.Listener) {
 
 // probe logs in to the upstream and out again.
 func (s *service) probe(ctx context.Context) error {
-	conn, err := pgconn.ConnectConfig(ctx, &s.current().config.Upstream.Config)
+	upstream := s.current().config.Upstream
+	if upstream == nil {
+		return nil // each tenant has a database of its own, and one that is down is no reason to send nobody here
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &upstream.Config)
 	if err != nil {
 		return err
 	}
@@ -249,7 +257,7 @@ func (s *service) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &running{assembly: next, pool: current.pool, former: current.former}
+	r := &running{assembly: next, pool: current.pool, former: current.former, tenants: current.tenants}
 	s.active.Store(r)
 	s.proxy.Swap(r.active())
 	logBound(s.log, "catalog read again after a change of the schema", next)
@@ -284,6 +292,10 @@ func logBound(log *slog.Logger, what string, a *assembly) {
 		tables[t.Scope.String()]++
 	}
 	c := a.bound.Catalog
+	if a.config.Upstream == nil {
+		log.Info(what, "users", len(a.config.Users), "databases", len(a.config.Databases))
+		return
+	}
 	log.Info(what, "database", c.Database, "server_version", c.ServerVersion, "users", len(a.config.Users),
 		"tenant_relations", tables["tenant"], "global_relations", tables["global"], "denied_relations", tables["denied"], "epoch", a.bound.Epoch)
 	for _, f := range slices.DeleteFunc(advisor.Check(a.bound), func(f advisor.Finding) bool { return f.Severity != advisor.Error }) {

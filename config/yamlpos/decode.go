@@ -126,6 +126,9 @@ func (d *Document) key(key *yaml.Node, seen map[string]*yaml.Node) bool {
 	return true
 }
 
+// Initial is an element of a list that has other values than zero before it is read.
+type Initial interface{ Initial() }
+
 func (d *Document) list(n *yaml.Node, v reflect.Value, tag reflect.StructTag) {
 	if n.Kind != yaml.SequenceNode {
 		d.node(n, "expected a list, found %s", found(n))
@@ -133,6 +136,9 @@ func (d *Document) list(n *yaml.Node, v reflect.Value, tag reflect.StructTag) {
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, c := range n.Content {
+		if e, ok := out.Index(i).Addr().Interface().(Initial); ok {
+			e.Initial()
+		}
 		d.value(c, out.Index(i), tag)
 	}
 	v.Set(out)

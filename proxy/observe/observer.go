@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -103,7 +104,7 @@ func (o *Observer) Finished(e proxy.Outcome) {
 	t := o.tenants.enter(e.Identity.Tenant)
 	s := t.series
 	t.use.Add(1)
-	s.statements.WithLabelValues(kindLabel(e.Plan), outcomeLabel(&e)).Inc()
+	s.statements.WithLabelValues(cmp.Or(e.Command, kindLabel(e.Plan)), outcomeLabel(&e)).Inc()
 	s.rows.Add(float64(max(0, e.Rows))) // a counter panics when told to go down
 	s.bytes.Add(float64(max(0, e.Bytes)))
 	s.seconds.Observe(e.Elapsed.Seconds())

@@ -49,6 +49,9 @@ type Config struct {
 	// Log is told when the upstream cannot be reached, and when it can again; nil for nobody.
 	Log *slog.Logger
 
+	// Plain leaves out the settings in baseline: nobody rewrites what is sent.
+	Plain bool
+
 	// Size is how many connections there may be; 0 means 20.
 	Size int
 	// MinSize is how many are kept once there was one; at most Size.

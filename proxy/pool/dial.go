@@ -145,8 +145,15 @@ func (p *Pool) connect(k Key, pool *Config) (*Conn, error) {
 	if cfg.RuntimeParams == nil {
 		cfg.RuntimeParams = make(map[string]string)
 	}
-	k.each(func(name, value string) { cfg.RuntimeParams[name] = value })
-	maps.Copy(cfg.RuntimeParams, baseline)
+	k.each(func(name, value string) {
+		if name == "options" && cfg.RuntimeParams[name] != "" {
+			value = cfg.RuntimeParams[name] + " " + value // the last one of a setting wins
+		}
+		cfg.RuntimeParams[name] = value
+	})
+	if !pool.Plain {
+		maps.Copy(cfg.RuntimeParams, baseline)
+	}
 	if cfg.ConnectTimeout <= 0 || cfg.ConnectTimeout > pool.ConnectTimeout {
 		cfg.ConnectTimeout = pool.ConnectTimeout // for each host
 	}

@@ -33,11 +33,7 @@ type differences struct {
 //
 // What stands below a line such as `servers 17-18` is for servers of these majors alone. A case that begins with `older` instead of
 // `case` differs on older minor releases of a server, and not on newer ones.
-func readDifferences(pattern string, major int) (*differences, error) {
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, err
-	}
+func readDifferences(files []string, major int) (*differences, error) {
 	d := &differences{fields: map[string]string{}, added: map[string]string{}, lines: map[string][]string{}, older: map[string]bool{}, unused: map[string]bool{}}
 	for _, file := range files {
 		text, err := os.ReadFile(file)

@@ -20,7 +20,7 @@ func TestRandomSequences(t *testing.T) {
 	if worlds == nil {
 		t.Skip("needs Postgres: no server on this machine")
 	}
-	known, err := readDifferences("testdata/differences/*.txt", worlds.Postgres.Major)
+	known, own, err := allDifferences(worlds.Postgres.Major)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,15 @@ func TestRandomSequences(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s, through pgcordon: %v\n%s", s.name, err, s.text())
 		}
-		if text := known.check(s.id(), direct, proxied); text != "" {
+		owned, err := run(s, worlds.Owned)
+		if err != nil {
+			t.Fatalf("%s, on an own database: %v\n%s", s.name, err, s.text())
+		}
+		text := known.check(s.id(), direct, proxied)
+		if differs := own.check(s.id(), direct, owned); differs != "" {
+			text += "on an own database: " + differs
+		}
+		if text != "" {
 			t.Errorf("%s\n%s\n%s", s.name, s.text(), text)
 			// What one side has written from here on, the other may not have.
 			if failures++; failures == 3 {

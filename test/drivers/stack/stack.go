@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
@@ -55,6 +56,8 @@ listen:
     tls: {cert_file: server.crt, key_file: server.key, required: false}
 upstream:
   dsn: %s
+databases:
+  - {tenancy: database, name: own, tenant: acme, upstream: {dsn: %q}}
 policy_file: policy.yaml
 users:
   - {name: acme_app, tenant: acme, scram: %q}
@@ -68,6 +71,8 @@ type Stack struct {
 	Direct Endpoint
 	// Proxied is the shared database behind pgcordon.
 	Proxied Endpoint
+	// Owned is a copy of what Direct has, in a database that belongs to acme whole, behind pgcordon.
+	Owned Endpoint
 	// Proxy is the pgcordon process.
 	Proxy *Process
 
@@ -97,6 +102,8 @@ func Start(ctx context.Context, schema string) (*Stack, error) {
 	s.Proxied = Endpoint{
 		Name: "pgcordon", Host: "127.0.0.1", Port: s.Proxy.Port, Database: "shop", User: User, Password: Password,
 	}
+	s.Owned = s.Proxied
+	s.Owned.Name, s.Owned.Database = "pgcordon on an own database", "own"
 	return s, nil
 }
 
@@ -108,6 +115,7 @@ func (s *Stack) prepare(ctx context.Context, schema string) error {
 		{"shop", schema + ";" + grants},
 		{"postgres", "CREATE DATABASE own TEMPLATE shop"},
 		{"own", toOwn},
+		{"postgres", "CREATE DATABASE own_too TEMPLATE own"},
 	} {
 		if err := s.Postgres.Exec(ctx, step.database, step.sql); err != nil {
 			return fmt.Errorf("preparing database %s: %w", step.database, err)
@@ -183,7 +191,8 @@ func (s *Stack) ServeIn(ctx context.Context, dir, database, policy string) (*Pro
 			return nil, err
 		}
 	}
-	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), acme, globex)
+	own := Endpoint{Host: s.Postgres.Host, Port: s.Postgres.Port, Database: "own_too", User: User, Password: Password}
+	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), strings.ReplaceAll(own.URL(), "%", "%%"), acme, globex)
 	return Serve(ctx, filepath.Join(s.dir, "pgcordon"), dir, config, policy)
 }
 

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"pgcordon/config"
+	"pgcordon/policy"
+	"pgcordon/proxy"
+	"pgcordon/proxy/pool"
+)
+
+// tenantPools holds the pools of the databases that belong to one tenant whole: one for each database that a session is using. It lives as long as
+// the service, over all reloads.
+type tenantPools struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	lent map[string]*lentPool // by config.Database.Key
+	// gone sums up what pools have done that are closed.
+	gone pool.Stats
+}
+
+type lentPool struct {
+	*pool.Pool
+	sessions int
+}
+
+func newTenantPools(log *slog.Logger) *tenantPools {
+	return &tenantPools{log: log, lent: make(map[string]*lentPool)}
+}
+
+// tenantDatabases are the databases of one configuration. It is the server's proxy.Databases.
+type tenantDatabases struct {
+	config *config.Config
+	pools  *tenantPools
+}
+
+// databases are those of tenants; nil for none.
+func (r *running) databases() proxy.Databases {
+	if len(r.config.Databases) == 0 {
+		return nil
+	}
+	return &tenantDatabases{config: r.config, pools: r.tenants}
+}
+
+// Find reports whether an identity may enter a database by this name.
+func (d *tenantDatabases) Find(name string, who policy.Identity) bool {
+	return d.config.OwnDatabase(name, who) != nil
+}
+
+// Enter lends the database that Find has found.
+func (d *tenantDatabases) Enter(name string, who policy.Identity) (proxy.Database, error) {
+	db := d.config.OwnDatabase(name, who)
+	if db == nil {
+		return proxy.Database{}, fmt.Errorf("the database %q is not the tenant's any more", name)
+	}
+	upstream, err := db.Connect(who.Tenant)
+	if err != nil {
+		return proxy.Database{}, err
+	}
+	cfg := poolOf(upstream, db.Pool, d.pools.log)
+	cfg.Plain = true
+	key := db.Key(who.Tenant)
+	return proxy.Database{Pool: d.pools.enter(key, cfg), TrustRole: db.TrustRole, Leave: func() { d.pools.leave(key) }}, nil
+}
+
+// enter returns the pool of a key; leave is called once for each call.
+func (t *tenantPools) enter(key string, cfg pool.Config) *pool.Pool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.lent[key]
+	if p == nil {
+		p = &lentPool{Pool: pool.New(cfg)}
+		t.lent[key] = p
+	} else {
+		p.Configure(cfg) // a reload may have changed the sizes
+	}
+	p.sessions++
+	return p.Pool
+}
+
+// leave closes a pool that nobody uses any more: each connection has ended with its session.
+func (t *tenantPools) leave(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.lent[key]
+	if p.sessions--; p.sessions > 0 {
+		return
+	}
+	delete(t.lent, key)
+	p.Close() // waits for nothing: all connections have been released
+	s := p.Stats()
+	t.gone.Waits += s.Waits
+	t.gone.Waited += s.Waited
+	t.gone.Connects += s.Connects
+	t.gone.ConnectFailures += s.ConnectFailures
+	for reason, n := range s.Closed {
+		t.gone.Closed[reason] += n
+	}
+}
+
+// stats are those of all pools that are open, and the sum of what the others have done.
+func (t *tenantPools) stats() []pool.Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := []pool.Stats{t.gone}
+	for _, p := range t.lent {
+		all = append(all, p.Stats())
+	}
+	return all
+}
