@@ -28,6 +28,7 @@ type LimitEntry struct {
 	BytesPerSecond      *float64       `yaml:"bytes_per_second" min:"0" max:"1e14" doc:"Bytes of rows sent to clients per second, in the same way."`
 	Wait                *time.Duration `yaml:"wait" min:"0s" doc:"How long a statement beyond one of the five keys above waits for its turn before it is refused; 0 or left out: not at all. With rows_per_second and bytes_per_second, rows are held back by as much at a time."`
 	RowsPerStatement    *int64         `yaml:"rows_per_statement" min:"0" doc:"Rows that one statement may return; it is cut off after them."`
+	ChangesPerStatement *int64         `yaml:"changes_per_statement" min:"0" doc:"Rows that one statement may insert, update or delete; with more it fails, and nothing is changed."`
 	StatementTimeout    *time.Duration `yaml:"statement_timeout" min:"0s" doc:"How long one statement may run."`
 }
 
@@ -155,6 +156,7 @@ func (l *loader) merged(at yamlpos.Path, base limit.Limits, e LimitEntry) limit.
 	set(&base.BytesPerSecond, e.BytesPerSecond)
 	set(&base.Wait, e.Wait)
 	set(&base.RowsPerStatement, e.RowsPerStatement)
+	set(&base.ChangesPerStatement, e.ChangesPerStatement)
 	set(&base.StatementTimeout, e.StatementTimeout)
 	vain := func(key, without string) {
 		l.doc.Errorf(append(at[:len(at):len(at)], key), "%s means nothing without %s", key, without)

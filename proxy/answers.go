@@ -217,13 +217,13 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		return errDesync
 	}
 	if r.silent || e.mode != forward {
-		r.take(false, nil)
+		r.take(false, e.ends.success())
 		if e.kind == answerExecute {
 			r.pop()
 		}
 		return nil
 	}
-	if e.run.over {
+	if e.run.changed(typ, body); e.run.over {
 		r.overrun(e)
 		return nil
 	}
@@ -232,7 +232,9 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		r.s.completed(e.run)
 	}
 	r.count(e, r.current, true)
-	if tag := e.run.tag(typ, body); tag != nil {
+	if tag := e.run.tag(typ, body); e.unready && e.run.holdBack(typ, body, tag) {
+		r.take(false, nil)
+	} else if tag != nil {
 		r.take(false, tag)
 	} else {
 		r.take(true, nil)
@@ -263,7 +265,7 @@ func (r *relay) overrun(e *expectation) {
 
 // tooMany is the failure of an execution that is over its row limit.
 func (r *relay) tooMany(run *execution) *failure {
-	f := exceeded(run.permit.RowsExceeded())
+	f := cmp.Or(run.excess, exceeded(run.permit.RowsExceeded()))
 	run.state, run.limit = f.state, f.limit
 	return f
 }
@@ -302,7 +304,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = e.failure.response(nil, severityError)
 	case e.failure != nil && state == stateQueryCanceled && strings.HasSuffix(fields.Get(pgwire.FieldMessage), copyRefused):
 		text = e.failure.response(nil, severityError)
-		e.run.state = e.failure.state
+		e.run.state, e.run.limit = e.failure.state, e.failure.limit
 	case e.run != nil && e.run.over:
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:

@@ -37,6 +37,7 @@ func (r *relay) copyIn(body []byte, e *expectation) error {
 		r.take(true, nil)
 	}
 	in := newCopyIn(e.run.plan, c, e.run.who.Tenant, serverMajor(r.s.up.lease.Parameters["server_version"]))
+	in.permit = e.run.permit.Terms
 	e.run.leads = in.leads
 	r.pipe.copyBegan(in)
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"pgcordon/policy"
 	"pgcordon/proxy/copyin"
+	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/rewriter"
 )
@@ -19,6 +20,8 @@ type copyIn struct {
 	copy *rewriter.Copy
 	// rows puts the tenant into the rows; nil when they pass as they are.
 	rows *copyin.Transformer
+	// permit is the statement's.
+	permit limit.Terms
 	// leads are what rows puts in front of a line.
 	leads []string
 	// broken is why there are no rows.
@@ -146,6 +149,8 @@ func (s *session) copyData() error {
 			switch {
 			case refused != nil:
 				err = s.refuseRow(refused)
+			case s.tooManyRows() != nil:
+				err = s.failCopy(s.tooManyRows())
 			case len(in.out) >= copyFrameBytes:
 				err = s.copyFlush()
 			}
@@ -179,6 +184,9 @@ func (s *session) copyDone() error {
 		if in.out, refused = in.rows.Finish(in.out); refused != nil {
 			return s.refuseRow(refused)
 		}
+	}
+	if f := s.tooManyRows(); f != nil {
+		return s.failCopy(f)
 	}
 	return s.endCopy(pgwire.Append(nil, pgwire.MsgCopyDone))
 }

@@ -346,6 +346,9 @@ func (s *session) execute(ctx context.Context) error {
 		if f == nil {
 			f, err = s.beforeRun(ctx, p.statement.plan)
 		}
+		if f == nil && err == nil {
+			run.counts, f = s.countsChanges(p.statement.plan, &permit)
+		}
 		if err != nil || f != nil {
 			run.permit.Done()
 			if err != nil {
@@ -373,7 +376,7 @@ func (s *session) execute(ctx context.Context) error {
 		s.ran(run.plan)
 		s.copies = copiesIn(run.plan)
 	}
-	if run.maxRows > 0 {
+	if run.maxRows > 0 || run.counts {
 		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.
 		s.hold = holdAfterSync
 		if writing || s.wrote {

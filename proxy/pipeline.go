@@ -48,6 +48,8 @@ type expectation struct {
 	params int
 	// unready keeps ReadyForQuery back: the client's Query goes on with another message.
 	unready bool
+	// ends is the execution whose success is told by the end of this COMMIT.
+	ends *execution
 	// reply collects what comes, in mode skip.
 	reply *reply
 }
@@ -61,6 +63,8 @@ type execution struct {
 	who     policy.Identity
 	// maxRows is the row limit; 0 for none. Behind a statement with one nothing is sent until it has ended.
 	maxRows int64
+	// counts is set when the changed rows are counted: see changes.go.
+	counts bool
 	// made is the statement that runs, with its text.
 	made *statement
 	// Below belongs to the relay.
@@ -70,7 +74,9 @@ type execution struct {
 	executed    string // the tag of what an EXECUTE has run, when it differs
 	state       string
 	limit       string
-	over        bool // the row limit was passed
+	over        bool // a limit on rows was passed: that of excess, or maxRows
+	excess      *failure
+	held        []byte // the last CommandComplete, of an execution that is not yet committed
 	// copied counts the messages of rows that COPY has sent, of the statement that runs.
 	copied int64
 	// leads are what can stand in front of a line of COPY FROM STDIN that is not the client's.

@@ -101,6 +101,11 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		}
 		return s.refuse(f, simple)
 	}
+	if run.counts, f = s.countsChanges(plan, &permit); f != nil {
+		permit.Done()
+		s.notRun(f, began)
+		return s.refuse(f, simple)
+	}
 	text := plan.Splice(s.who.Tenant)
 	if run.made.deallocates != "" {
 		text = run.made.text(s.who.Tenant)
@@ -111,6 +116,8 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	sql := pgwire.AppendQuery(nil, text)
 	if permit.RowsPerStatement > 0 && returns(plan) {
 		run.maxRows = permit.RowsPerStatement
+	}
+	if run.maxRows > 0 || run.counts {
 		if writes(plan) && !controls(plan) {
 			return s.queryWhole(run, sql)
 		}
@@ -127,13 +134,16 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	return nil
 }
 
-// queryWhole runs a Query that writes and returns rows under a row limit. Outside of a transaction such a text commits by itself, maybe before
-// it is found to have too many rows; so it gets a transaction around it, which ends only when that is known.
+// queryWhole runs a Query that writes, and returns or changes rows under a limit. Outside of a transaction such a text commits by itself, maybe
+// before it is found to have too many rows; so it gets a transaction around it, which ends only when that is known. The client hears of success
+// when that has ended, as Postgres would tell it.
 func (s *session) queryWhole(run *execution, sql []byte) error {
 	if err := s.drain(); err != nil {
 		return err
 	}
-	wrap := s.alone()
+	// What the extended protocol has done without a Sync joins the transaction, as it would the Query.
+	_, status := s.pipe.state()
+	wrap := status == 'I'
 	if wrap {
 		if _, err := s.send(expectation{kind: answerQuery, mode: quiet, unready: true}, pgwire.AppendQuery(nil, "BEGIN")); err != nil {
 			return err
@@ -149,11 +159,11 @@ func (s *session) queryWhole(run *execution, sql []byte) error {
 	if err := s.drain(); err != nil || !wrap {
 		return err
 	}
-	end := "ROLLBACK"
+	last, end := expectation{kind: answerQuery, mode: quiet}, "ROLLBACK"
 	if _, status := s.pipe.state(); status == 'T' {
-		end = "COMMIT"
+		last.ends, end = run, "COMMIT"
 	}
-	_, err = s.send(expectation{kind: answerQuery, mode: quiet}, pgwire.AppendQuery(nil, end))
+	_, err = s.send(last, pgwire.AppendQuery(nil, end))
 	return err
 }
 

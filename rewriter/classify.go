@@ -6,8 +6,8 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v5"
 )
 
-// statement rewrites one statement and says what kind it is. The switch is closed: what it does not name is refused by its kind.
-func (p *pass) statement(n *pg.Node) Statement {
+// classify rewrites one statement and says what kind it is. The switch is closed: what it does not name is refused by its kind.
+func (p *pass) classify(n *pg.Node) Statement {
 	p.writes, p.whole = false, n
 	if p.hides {
 		p.mentions = mentioned(n)

@@ -169,6 +169,7 @@ func (p *pass) copyFrom(s *pg.CopyStmt, c *Copy) {
 	if p.copyRelation(s) == nil {
 		return
 	}
+	p.adding(s.Relation)
 	t, it := p.target(s.Relation)
 	if t == nil {
 		return

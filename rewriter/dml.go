@@ -13,6 +13,7 @@ import (
 // It returns the relation's rule and item; nil when the statement was denied.
 func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 	p.writes = true
+	p.targets++
 	if p.role != nil && p.role.ReadOnly && p.temporary(rv) == nil {
 		p.denyAt(rv.Location, statePrivilege, ruleReadOnly, "the role is read-only", "")
 		return nil, nil
@@ -78,6 +79,7 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 // update rewrites an UPDATE and returns the columns of RETURNING.
 func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 	ctes = p.with(s.WithClause, ctes, parent)
+	p.adding(s.Relation)
 	t, it := p.target(s.Relation)
 	if t == nil {
 		return nil

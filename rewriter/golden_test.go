@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/jackc/pgx/v5"
 
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
@@ -48,7 +49,18 @@ func boundIn(t testing.TB, dir string) *policy.Bound {
 var written = map[string]bool{}
 
 func writeSnapshot(t testing.TB, dir string) {
-	snap, err := catalog.Load(context.Background(), connectTo(t, throwawaytest.ForTest(t), dir+"/schema.sql"))
+	schema, err := os.ReadFile(dir + "/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pg := throwawaytest.ForTest(t)
+	db := throwawaytest.Database(t, pg, string(schema))
+	conn, err := pgx.Connect(context.Background(), pg.DSN(pg.Superuser, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	snap, err := catalog.Load(context.Background(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,9 +78,10 @@ func writeSnapshot(t testing.TB, dir string) {
 // TestGolden runs testdata/golden: SQL in, SQL out or the denial. In the output the tenant's parameters stand as $n.
 //
 //	plan [simple] [role=name] [path=(a,b)] [types=(23,0)] [open=(truncate,explain_analyze)] [temp=(table:column:typeoid,...)]
-//	     [major=n] [notes] [whole]
+//	     [major=n] [notes] [whole] [changes]
 //
-// open gives the switches of the policy's key statements that are on; major is the server's, where it is not the snapshot's.
+// open gives the switches of the policy's key statements that are on; major is the server's, where it is not the snapshot's;
+// with changes, what the statements do to rows is all that is shown.
 func TestGolden(t *testing.T) {
 	r := New(goldenBound(t), Options{})
 	cases := 0
@@ -88,7 +101,7 @@ func TestGolden(t *testing.T) {
 
 func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 	req := Request{SQL: d.Input, Protocol: Extended, SearchPath: []string{"public"}}
-	notes, whole := false, false
+	notes, whole, changes := false, false, false
 	major := 0
 	var opened policy.Statements
 	for _, a := range d.CmdArgs {
@@ -127,6 +140,8 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 			notes = true
 		case "whole":
 			whole = true
+		case "changes":
+			changes = true
 		default:
 			t.Fatalf("%s: unknown argument %s", d.Pos, a.Key)
 		}
@@ -150,7 +165,21 @@ func golden(t *testing.T, r *Rewriter, d *datadriven.TestData) string {
 		}
 		return out + "\n"
 	}
+	if changes {
+		return describeChanges(plan)
+	}
 	return foldCatalogs(describe(plan, notes), whole)
+}
+
+func describeChanges(p *Plan) string {
+	var b strings.Builder
+	for _, s := range p.Statements {
+		fmt.Fprintf(&b, "%+v\n", s.Changes)
+		if s.Prepared != nil {
+			fmt.Fprintf(&b, "at EXECUTE %+v\n", s.Prepared.Plan.Statements[0].Changes)
+		}
+	}
+	return b.String()
 }
 
 var statementSwitches = map[string]func(*policy.Statements){

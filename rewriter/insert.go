@@ -12,6 +12,7 @@ import (
 // insert rewrites an INSERT and returns the columns of RETURNING.
 func (p *pass) insert(s *pg.InsertStmt, ctes *cteEnv, parent *scope) []column {
 	ctes = p.with(s.WithClause, ctes, parent)
+	p.adding(s.Relation)
 	t, it := p.target(s.Relation)
 	if t == nil {
 		return nil

@@ -21,6 +21,7 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 		return
 	}
 	ctes := p.with(s.WithClause, nil, nil)
+	p.adding(s.Relation)
 	t, target := p.target(s.Relation)
 	if t == nil {
 		return

@@ -30,6 +30,9 @@ type pass struct {
 	// inView counts the views being expanded: their text has no positions in the client's.
 	inView int
 	writes bool
+	// targets counts the relations that the statement writes; adds is set when it inserts or updates rows.
+	targets int
+	adds    bool
 	// draws is set once the text has drawn from a sequence.
 	draws bool
 	// genericPlan is set inside EXPLAIN (GENERIC_PLAN), where parameters stand for values that nobody gives.

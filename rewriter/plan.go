@@ -89,6 +89,8 @@ type Statement struct {
 	Kind Kind
 	// Writes is set for INSERT, UPDATE, DELETE, MERGE, TRUNCATE, for a SELECT with a data-modifying CTE, and for EXPLAIN ANALYZE of these.
 	Writes bool
+	// Changes is what the statement does to rows.
+	Changes Changes
 	// Returns is set when the statement can return rows.
 	Returns bool
 	// Tag is the command tag that the client gets, where it is not the upstream's, but for the count that follows: a DELETE can have become an

@@ -20,7 +20,7 @@ type binaryRows struct {
 	taken []byte
 	// field is the one that is read now, of fields.
 	field, fields int
-	rows          int64
+	begun         int64 // rows
 }
 
 type binaryState uint8
@@ -104,14 +104,14 @@ func (b *binaryRows) number(dst []byte) ([]byte, error) {
 			b.state = fieldCount
 		}
 	case fieldCount:
-		b.rows++
 		n := int(int16(binary.BigEndian.Uint16(b.head)))
 		if n == -1 {
 			b.state = binaryEnd
 			return append(dst, b.head...), nil
 		}
+		b.begun++
 		if n != b.spec.Columns {
-			return dst, &FieldCountError{Got: n, Want: b.spec.Columns, Row: b.rows}
+			return dst, &FieldCountError{Got: n, Want: b.spec.Columns, Row: b.begun}
 		}
 		b.fields, b.field, b.state = n, 0, fieldSize
 		if b.spec.Index >= 0 {
@@ -170,6 +170,8 @@ func (b *binaryRows) nextField() {
 		b.state = fieldCount
 	}
 }
+
+func (b *binaryRows) rows() int64 { return b.begun }
 
 // finish passes on what the data breaks off with; Postgres says what is missing.
 func (b *binaryRows) finish(dst []byte) ([]byte, error) {

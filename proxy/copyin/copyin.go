@@ -82,6 +82,7 @@ type Transformer struct {
 type machine interface {
 	run(dst, piece []byte) ([]byte, int, error)
 	finish(dst []byte) ([]byte, error)
+	rows() int64
 }
 
 // New returns a transformer, or an error for a spec that Postgres could read differently.
@@ -140,6 +141,9 @@ func (t *Transformer) Append(dst, piece []byte) ([]byte, int, error) {
 
 // Finish appends what is left when the client's data ends.
 func (t *Transformer) Finish(dst []byte) ([]byte, error) { return t.machine.finish(dst) }
+
+// Rows is how many rows have come so far; the last one, behind which no line has ended, counts after Finish.
+func (t *Transformer) Rows() int64 { return t.machine.rows() }
 
 // Leads are what can stand in front of a line that was not in the client's; empty texts for nothing.
 func (t *Transformer) Leads() []string { return t.leads }

@@ -70,6 +70,23 @@ func transform(s Spec, data []byte, n int) ([]byte, error) {
 	return append(out, part...), err
 }
 
+// counted is how many rows the transformer says that data holds.
+func counted(s Spec, data []byte) int64 {
+	t, err := New(s)
+	if err != nil {
+		panic(err)
+	}
+	for len(data) > 0 {
+		_, used, err := t.Append(nil, data)
+		if err != nil {
+			return t.Rows()
+		}
+		data = data[used:]
+	}
+	_, _ = t.Finish(nil)
+	return t.Rows()
+}
+
 // check compares what goes in with what comes out, as Postgres reads both.
 func check(s Spec, data []byte) error {
 	out, err := transform(s, data, len(data)+1)
@@ -111,6 +128,9 @@ func check(s Spec, data []byte) error {
 		if !slices.EqualFunc(theirs, slices.Delete(slices.Clone(row), at, at+1), bytes.Equal) {
 			return fmt.Errorf("row %d: %q became %q", i, theirs, row)
 		}
+	}
+	if n := counted(s, data); err == nil && n < int64(len(got)) {
+		return fmt.Errorf("%d rows, of which %d are counted: %q", len(got), n, out)
 	}
 	if err == nil && len(want) != len(got) {
 		return fmt.Errorf("%d rows became %d: %q", len(want), len(got), out)

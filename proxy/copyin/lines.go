@@ -26,6 +26,8 @@ type lines struct {
 	wrong bool
 	// accepted is the last spelling of the tenant's id.
 	accepted []byte
+	// count is how many lines have ended, the header among them.
+	count int64
 	// marks finds the next special bytes of a piece.
 	marks marks
 }
@@ -64,6 +66,7 @@ func (l *lines) begin() {
 
 // next prepares for the line behind one that has ended.
 func (l *lines) next() {
+	l.count++
 	l.state, l.check, l.head, l.unnamed = atStart, l.spec.Index, nil, false
 	if l.check < 0 {
 		l.head = l.prefix
@@ -211,6 +214,7 @@ func (l *lines) endMark(dst []byte, i int) ([]byte, int, error) {
 	if kept {
 		dst = append(dst, '\\')
 	}
+	l.count++
 	l.state = ended
 	return dst, i, err
 }
@@ -306,7 +310,18 @@ func (l *lines) close(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// rows is how many rows have ended.
+func (l *lines) rows() int64 {
+	if l.spec.Header == NoHeader {
+		return l.count
+	}
+	return max(0, l.count-1)
+}
+
 func (l *lines) finish(dst []byte) ([]byte, error) {
+	if l.state != atStart && l.state != ended {
+		l.count++
+	}
 	switch l.state {
 	case heldSlash:
 		dst = l.unhold(dst, "\\")
