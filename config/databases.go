@@ -10,6 +10,7 @@ import (
 
 	"pgcordon/config/yamlpos"
 	"pgcordon/policy"
+	"pgcordon/proxy/auth"
 )
 
 const (
@@ -56,6 +57,11 @@ func (c *Config) OwnDatabase(name string, who policy.Identity) *Database {
 		}
 	}
 	return nil
+}
+
+// TenantsOf are the tenants that users have or act for, and that have a database of this kind.
+func (c *Config) TenantsOf(d *Database) []policy.TenantID {
+	return slices.DeleteFunc(tenantsOf(c.Users), func(t policy.TenantID) bool { return d.tenants != nil && !d.tenants[t] })
 }
 
 // Key is equal for databases of which the connections of one serve the other. It holds secrets.
@@ -278,7 +284,7 @@ func (l *loader) tenantOf(at yamlpos.Path, name string) (policy.TenantID, bool) 
 	switch {
 	case err != nil:
 		l.doc.Errorf(at, "%v", err)
-	case !slices.Contains(l.everyTenant(), id):
+	case !slices.Contains(tenantsOf(l.out.Users), id):
 		l.doc.Errorf(at, "no user has the tenant %q, and no user's role acts for it", name)
 	default:
 		return id, true
@@ -286,11 +292,11 @@ func (l *loader) tenantOf(at yamlpos.Path, name string) (policy.TenantID, bool) 
 	return id, false
 }
 
-// everyTenant are the tenants that users have or act for.
-func (l *loader) everyTenant() []policy.TenantID {
+// tenantsOf are the tenants that users have or act for.
+func tenantsOf(users []auth.User) []policy.TenantID {
 	var all []policy.TenantID
 	seen := map[policy.TenantID]bool{}
-	for _, u := range l.out.Users {
+	for _, u := range users {
 		for _, t := range append(slices.Clip(u.ActFor), u.Tenant) {
 			if t.IsValid() && !seen[t] {
 				seen[t] = true
@@ -317,7 +323,7 @@ func (l *loader) disjoint(all []placed) {
 			roles[at+"/"+up.User] = shared
 		}
 	}
-	tenants := l.everyTenant()
+	tenants := tenantsOf(l.out.Users)
 	for _, p := range all {
 		dsn := yamlpos.Path{"databases", p.index, "upstream", "dsn"}
 		for _, t := range tenants {

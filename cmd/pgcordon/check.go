@@ -75,7 +75,7 @@ func newCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := newCheckReport(a.bound, a.config.Pool.Most())
+			report := newCheckReport(a.bound, a.config.Pool.Most(), checkOwn(cmd.Context(), a.config)...)
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), report)
 			} else {
@@ -92,12 +92,18 @@ func newCheckCommand() *cobra.Command {
 	return cmd
 }
 
-// newCheckReport looks at a policy that is bound, for a proxy that has so many connections at most.
-func newCheckReport(b *policy.Bound, connections int) *checkReport {
+// newCheckReport looks at a policy that is bound, for a proxy that has so many connections at most. own is what was found elsewhere.
+func newCheckReport(b *policy.Bound, connections int, own ...advisor.Finding) *checkReport {
+	if b.Catalog.Database == "" { // nothing is shared, and no policy holds
+		r := &checkReport{Relations: []checkRelation{}, Functions: []checkFunction{}, Extensions: []checkExtension{}, UserFunctions: []checkText{},
+			Findings: append([]advisor.Finding{}, own...)}
+		r.count()
+		return r
+	}
 	r := &checkReport{
 		Database: b.Catalog.Database, ServerVersion: b.Catalog.ServerVersion, UpstreamRole: b.Catalog.Role.Name,
 		Relations: []checkRelation{}, Functions: []checkFunction{}, Extensions: []checkExtension{}, UserFunctions: userFunctions(b),
-		Findings: advisor.Check(b, advisor.Connections(b, connections)...),
+		Findings: advisor.Check(b, append(advisor.Connections(b, connections), own...)...),
 	}
 	for _, t := range advisor.Relations(b) {
 		c := checkRelation{
@@ -120,6 +126,12 @@ func newCheckReport(b *policy.Bound, connections int) *checkReport {
 	for _, name := range b.Policy.Extensions {
 		r.Extensions = append(r.Extensions, checkExtension{name, opened[name]})
 	}
+	r.count()
+	return r
+}
+
+// count sums the findings up.
+func (r *checkReport) count() {
 	for _, f := range r.Findings {
 		switch f.Severity {
 		case advisor.Error:
@@ -129,11 +141,13 @@ func newCheckReport(b *policy.Bound, connections int) *checkReport {
 		case advisor.Info:
 		}
 	}
-	return r
 }
 
 func (r *checkReport) print(w io.Writer) error {
 	out := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	if r.Database == "" {
+		return r.printFindings(w)
+	}
 	out.row("database", fmt.Sprintf("%s, as %s", r.Database, r.UpstreamRole))
 	out.row("server", fmt.Sprintf("%d.%d", r.ServerVersion/10000, r.ServerVersion%10000))
 	out.row("")
@@ -163,6 +177,10 @@ func (r *checkReport) print(w io.Writer) error {
 			return err
 		}
 	}
+	return r.printFindings(w)
+}
+
+func (r *checkReport) printFindings(w io.Writer) error {
 	for _, f := range r.Findings {
 		if _, err := fmt.Fprintf(w, "\n%s: %s: %s (%s)\n    %s\n", f.Severity, f.Object, f.Message, f.Rule, f.Advice); err != nil {
 			return err

@@ -154,7 +154,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	s.cmd.Args[0] = "pgcordon"
 	s.cmd.Dir, s.cmd.Stderr, s.cmd.Stdout = ts.MkAbs("."), s, s
 	s.cmd.Env = os.Environ()
-	for _, name := range []string{"PATH", "DSN", "SOCKET_DSN", "SOCKETS"} {
+	for _, name := range []string{"PATH", "DSN", "SOCKET_DSN", "DATABASE", "SOCKETS"} {
 		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(s.cmd.Start())
