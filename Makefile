@@ -18,7 +18,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix test-orms race lint fuzz bench bench-micro build isolation mutation setup
+.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-micro build isolation mutation setup
 
 # build: the program, bin/pgcordon
 build:
@@ -45,6 +45,11 @@ test-matrix: setup
 # test-orms: programs with ORMs, those whose runtimes are installed, against a tenant's own database and through the proxy
 test-orms: setup
 	go test -tags orms -count=1 -v -timeout 20m -run TestPrograms ./test/drivers/orms
+
+# test-suites: Postgres's own regression suite, pgx's and psycopg2's tests, directly and through the proxy, on Debian; SUITES=pgx for one
+SUITES ?= postgres pgx psycopg2
+test-suites: setup
+	scripts/suites $(SUITES)
 
 # race: the tests under the race detector
 race: setup
