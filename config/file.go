@@ -46,17 +46,18 @@ type UpstreamEntry struct {
 	DSN          Secret `yaml:"dsn" require:"true" doc:"Connection string as libpq takes it, as a URL or key=value pairs."`
 	PasswordFile string `yaml:"password_file" doc:"File with the password, instead of one in dsn."`
 
-	PoolMode             string        `yaml:"pool_mode" enum:"transaction,session" default:"session" doc:"session: a client has a connection to the database from login to its end. transaction: the same in this version."`
-	DefaultPoolSize      int           `yaml:"default_pool_size" default:"100" min:"1" max:"100000" doc:"Most connections to the database at once, the reserve aside. Those that read its catalog come on top."`
-	MinPoolSize          int           `yaml:"min_pool_size" default:"0" min:"0" max:"100000" doc:"Connections that are kept when nobody needs them, from the first client on."`
-	ReservePoolSize      int           `yaml:"reserve_pool_size" default:"0" min:"0" max:"100000" doc:"Further connections while somebody has waited for longer than reserve_pool_timeout."`
-	ReservePoolTimeout   time.Duration `yaml:"reserve_pool_timeout" default:"5s" min:"0s" doc:"See reserve_pool_size."`
-	MaxDBConnections     int           `yaml:"max_db_connections" default:"0" min:"0" max:"100000" doc:"Most connections to the database at once, the reserve included; 0: no more bound than the sizes."`
-	QueryWaitTimeout     time.Duration `yaml:"query_wait_timeout" default:"2m" min:"0s" doc:"How long a client waits for a connection before it gets an error (SQLSTATE 53300); 0: for ever."`
-	ServerConnectTimeout time.Duration `yaml:"server_connect_timeout" default:"15s" min:"1ms" doc:"How long one host may take to answer and to let the proxy log in. connect_timeout in dsn can make it less."`
-	ServerIdleTimeout    time.Duration `yaml:"server_idle_timeout" default:"10m" min:"0s" doc:"A connection that nobody has used for so long is closed; 0: never."`
-	ServerLifetime       time.Duration `yaml:"server_lifetime" default:"1h" min:"0s" doc:"A connection that is older, give or take a tenth, is closed once nobody uses it; 0: never."`
-	ServerCheckDelay     time.Duration `yaml:"server_check_delay" default:"30s" min:"0s" doc:"A connection that nobody has used for so long is tried before a client gets it; 0: none is. One that the server has closed is noticed at once in any case."`
+	PoolMode              string        `yaml:"pool_mode" enum:"transaction,session" default:"transaction" doc:"transaction: a client has a connection to the database for each of its transactions. session: from login to its end."`
+	DefaultPoolSize       int           `yaml:"default_pool_size" default:"20" min:"1" max:"100000" doc:"Most connections to the database at once, the reserve aside. Those that read its catalog come on top."`
+	MinPoolSize           int           `yaml:"min_pool_size" default:"0" min:"0" max:"100000" doc:"Connections that are kept when nobody needs them, from the first client on."`
+	ReservePoolSize       int           `yaml:"reserve_pool_size" default:"0" min:"0" max:"100000" doc:"Further connections while somebody has waited for longer than reserve_pool_timeout."`
+	ReservePoolTimeout    time.Duration `yaml:"reserve_pool_timeout" default:"5s" min:"0s" doc:"See reserve_pool_size."`
+	MaxDBConnections      int           `yaml:"max_db_connections" default:"0" min:"0" max:"100000" doc:"Most connections to the database at once, the reserve included; 0: no more bound than the sizes."`
+	QueryWaitTimeout      time.Duration `yaml:"query_wait_timeout" default:"2m" min:"0s" doc:"How long a client waits for a connection before it gets an error (SQLSTATE 53300); 0: for ever."`
+	MaxPreparedStatements int           `yaml:"max_prepared_statements" default:"200" min:"1" max:"100000" doc:"Prepared statements that each connection to the database keeps. Clients may have more."`
+	ServerConnectTimeout  time.Duration `yaml:"server_connect_timeout" default:"15s" min:"1ms" doc:"How long one host may take to answer and to let the proxy log in. connect_timeout in dsn can make it less."`
+	ServerIdleTimeout     time.Duration `yaml:"server_idle_timeout" default:"10m" min:"0s" doc:"A connection that nobody has used for so long is closed; 0: never."`
+	ServerLifetime        time.Duration `yaml:"server_lifetime" default:"1h" min:"0s" doc:"A connection that is older, give or take a tenth, is closed once nobody uses it; 0: never."`
+	ServerCheckDelay      time.Duration `yaml:"server_check_delay" default:"30s" min:"0s" doc:"A connection that nobody has used for so long is tried before a client gets it; 0: none is. One that the server has closed is noticed at once in any case."`
 }
 
 // UserEntry is one element of the key users.

@@ -75,7 +75,7 @@ drain_timeout: 2m
 		t.Errorf("%v", c.Users)
 	}
 	pool := Pool{Size: 7, MinSize: 2, ReserveTimeout: 5 * time.Second, ConnectTimeout: 15 * time.Second, IdleTimeout: 10 * time.Minute,
-		Lifetime: time.Hour, CheckDelay: 30 * time.Second}
+		Lifetime: time.Hour, CheckDelay: 30 * time.Second, MaxPrepared: 200}
 	if !c.Users[0].SessionPool || c.Users[1].SessionPool || !c.Users[2].SessionPool {
 		t.Errorf("pool modes of %v", c.Users)
 	}
@@ -154,7 +154,7 @@ func TestLoadErrors(t *testing.T) {
 		"DSN":              {"upstream", `{dsn: "postgres://u:hunter2@h:port/db"}`, []string{"this is no connection string"}},
 		"two passwords":    {"upstream", `{dsn: "postgres://u:hunter2@h/db", password_file: policy.yaml}`, []string{"dsn holds a password too"}},
 		"password file":    {"upstream", `{dsn: "postgres://u@h/db", password_file: nope}`, []string{"nope: no such file"}},
-		"pool sizes":       {"upstream", `{dsn: "postgres://u@h/db", min_pool_size: 101}`, []string{"min_pool_size (101) is more than default_pool_size (100)"}},
+		"pool sizes":       {"upstream", `{dsn: "postgres://u@h/db", min_pool_size: 101}`, []string{"min_pool_size (101) is more than default_pool_size (20)"}},
 		"reserve timeout":  {"upstream", `{dsn: "postgres://u@h/db", reserve_pool_timeout: 1s}`, []string{"means nothing without reserve_pool_size"}},
 		"pool mode":        {"upstream", `{dsn: "postgres://u@h/db", pool_mode: statement}`, []string{`"statement": expected one of transaction, session`}},
 		"policy file":      {"policy_file", "nope.yaml", []string{"1:14: reading the policy: open"}},

@@ -11,7 +11,9 @@ const modeSession = "session"
 
 // Pool says how the connections to the upstream are used, as pool.Config takes it.
 type Pool struct {
-	Size, MinSize, ReserveSize, MaxConnections                                     int
+	Size, MinSize, ReserveSize, MaxConnections int
+	// MaxPrepared is for proxy.NewBackend.
+	MaxPrepared                                                                    int
 	ReserveTimeout, WaitTimeout, ConnectTimeout, IdleTimeout, Lifetime, CheckDelay time.Duration
 }
 
@@ -26,7 +28,7 @@ func (p Pool) Most() int {
 
 // initialUpstream is what stands in an UpstreamEntry before it is read.
 var initialUpstream = UpstreamEntry{
-	PoolMode: modeSession, DefaultPoolSize: 100, ReservePoolTimeout: 5 * time.Second,
+	PoolMode: "transaction", DefaultPoolSize: 20, MaxPreparedStatements: 200, ReservePoolTimeout: 5 * time.Second,
 	QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
 	ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
 }
@@ -43,7 +45,7 @@ func (l *loader) pool(path yamlpos.Path, u UpstreamEntry) Pool {
 	return Pool{
 		Size: u.DefaultPoolSize, MinSize: u.MinPoolSize, ReserveSize: u.ReservePoolSize, MaxConnections: u.MaxDBConnections,
 		ReserveTimeout: u.ReservePoolTimeout, WaitTimeout: u.QueryWaitTimeout, ConnectTimeout: u.ServerConnectTimeout,
-		IdleTimeout: u.ServerIdleTimeout, Lifetime: u.ServerLifetime, CheckDelay: u.ServerCheckDelay,
+		MaxPrepared: u.MaxPreparedStatements, IdleTimeout: u.ServerIdleTimeout, Lifetime: u.ServerLifetime, CheckDelay: u.ServerCheckDelay,
 	}
 }
 

@@ -59,16 +59,17 @@ func TestDefaultsAreTrue(t *testing.T) {
 	}
 	for prefix, p := range map[string]Pool{"upstream.": c.Pool, "databases[].upstream.": own.Pool} {
 		for key, value := range map[string]string{
-			"default_pool_size":      fmt.Sprint(p.Size),
-			"min_pool_size":          fmt.Sprint(p.MinSize),
-			"reserve_pool_size":      fmt.Sprint(p.ReserveSize),
-			"reserve_pool_timeout":   short(p.ReserveTimeout),
-			"max_db_connections":     fmt.Sprint(p.MaxConnections),
-			"query_wait_timeout":     short(p.WaitTimeout),
-			"server_connect_timeout": short(p.ConnectTimeout),
-			"server_idle_timeout":    short(p.IdleTimeout),
-			"server_lifetime":        short(p.Lifetime),
-			"server_check_delay":     short(p.CheckDelay),
+			"default_pool_size":       fmt.Sprint(p.Size),
+			"max_prepared_statements": fmt.Sprint(p.MaxPrepared),
+			"min_pool_size":           fmt.Sprint(p.MinSize),
+			"reserve_pool_size":       fmt.Sprint(p.ReserveSize),
+			"reserve_pool_timeout":    short(p.ReserveTimeout),
+			"max_db_connections":      fmt.Sprint(p.MaxConnections),
+			"query_wait_timeout":      short(p.WaitTimeout),
+			"server_connect_timeout":  short(p.ConnectTimeout),
+			"server_idle_timeout":     short(p.IdleTimeout),
+			"server_lifetime":         short(p.Lifetime),
+			"server_check_delay":      short(p.CheckDelay),
 		} {
 			got[prefix+key] = value
 		}

@@ -127,14 +127,17 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 	return errDesync // function calls are refused, and the startup is over
 }
 
-// parameter passes ParameterStatus on, and keeps it with the lease.
+// parameter keeps what a setting is now, and passes it on unless the client knows it.
 func (r *relay) parameter(body []byte) error {
-	name, rest, _ := strings.Cut(string(body), "\x00")
-	value, _, ok := strings.Cut(rest, "\x00")
+	name, value, ok := parameterOf(body)
 	if !ok {
 		return errDesync
 	}
-	r.s.up.lease.Parameters[name] = value
+	r.up.report(name, value)
+	if !r.s.learns(name, value) {
+		r.take(false, nil)
+		return nil
+	}
 	if name == "session_authorization" { // servers of 13 report it after DISCARD ALL
 		r.scratch = pgwire.AppendParameterStatus(r.scratch[:0], name, r.s.who.User)
 		r.take(false, r.scratch)
@@ -149,13 +152,13 @@ func (r *relay) completed(e *expectation, kind answer) error {
 	if e.kind != kind {
 		return errDesync
 	}
+	if kind == answerParse && e.shared != nil {
+		e.shared.known.Store(true)
+	}
 	switch e.mode {
 	case forward:
-		switch {
-		case kind == answerParse:
+		if kind == answerParse {
 			r.s.known.confirm(e.name, e.statement)
-		case kind == answerClose && e.closes:
-			r.s.known.forget(e.name)
 		}
 		r.take(true, nil)
 	case skip, quiet:
@@ -229,7 +232,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 	}
 	e.run.current, e.run.copied = 0, 0
 	if typ == pgwire.MsgCommandComplete {
-		r.s.completed(e.run)
+		r.s.completed(e.run, r.up)
 	}
 	r.count(e, r.current, true)
 	if tag := e.run.tag(typ, body); e.unready && e.run.holdBack(typ, body, tag) {
@@ -283,9 +286,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	r.scratch = text
 	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
 		r.fatal = true
-		r.mu.Lock()
-		r.dead = state
-		r.mu.Unlock()
+		r.s.diesOf(state)
 		r.take(false, text)
 		return nil
 	}
@@ -297,6 +298,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.provoked = false
 		r.take(false, nil)
 		return nil
+	case e.vital:
+		r.up.log.Error("a statement of the proxy's own failed", "sqlstate", state)
+		return errOwn
 	case e.mode == skip:
 		e.reply.failed = true
 		text = nil
@@ -326,8 +330,13 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		if e.run != nil {
 			r.finish(e.run)
 		}
-		if e.kind == answerParse && e.name == "" {
+		if e.kind == answerParse && e.name == "" && e.mode != quiet {
 			r.s.known.forget("")
+		}
+		r.notPrepared(e, false)
+		if e.shared != nil && state == stateFeatureNotSupported && fields.Get(pgwire.FieldMessage) == changedResult {
+			e.shared.known.Store(false)
+			e.shared.version.Add(1)
 		}
 		r.skipToSync()
 	}
@@ -338,6 +347,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 func (r *relay) skipToSync() {
 	r.pass()
 	r.pipe.fail(func(e *expectation) {
+		r.notPrepared(e, true)
 		if e.run != nil {
 			e.run.permit.Done()
 		}
@@ -359,7 +369,9 @@ func (r *relay) ready(body []byte, e *expectation) error {
 	r.pipe.setStatus(status)
 	r.take(e.mode != skip && !e.unready, nil)
 	if e.kind == answerQuery {
-		r.s.known.forget("")
+		if e.mode != skip {
+			r.s.known.forget("")
+		}
 		if e.run != nil {
 			r.finish(e.run)
 		}

@@ -36,7 +36,7 @@ func (r *relay) copyIn(body []byte, e *expectation) error {
 	} else {
 		r.take(true, nil)
 	}
-	in := newCopyIn(e.run.plan, c, e.run.who.Tenant, serverMajor(r.s.up.lease.Parameters["server_version"]))
+	in := newCopyIn(e.run.plan, c, e.run.who.Tenant, serverMajor(r.up.reported().values["server_version"]))
 	in.permit = e.run.permit.Terms
 	e.run.leads = in.leads
 	r.pipe.copyBegan(in)

@@ -67,13 +67,17 @@ func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 		session.own.clientCancels()
 		return
 	}
-	if session == nil || !session.pipe.block() {
+	if session == nil {
+		return
+	}
+	up := session.pipe.block()
+	if up == nil {
 		return
 	}
 	defer session.pipe.unblock()
 	ctx, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
-	if err := session.up.lease.Cancel(ctx); err != nil {
+	if err := up.conn.Cancel(ctx); err != nil {
 		s.log.Warn("passing on a cancel request failed", "session", session.id, "error", err)
 	}
 }

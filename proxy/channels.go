@@ -70,7 +70,7 @@ func (r *relay) notification(body []byte) error {
 		r.take(false, nil)
 		return nil
 	}
-	if process == r.s.up.lease.PID {
+	if process == r.up.conn.PID {
 		process = r.s.process
 	}
 	out := binary.BigEndian.AppendUint32(nil, process)

@@ -76,6 +76,10 @@ func copiesIn(plan *rewriter.Plan) bool {
 // duringCopy handles a message behind a statement with COPY FROM STDIN; done is false when no rows are asked for any more, and the
 // message is one like others.
 func (s *session) duringCopy(h pgwire.Header) (done bool, err error) {
+	if s.up == nil { // it has ended
+		s.copy, s.copies = nil, false
+		return false, nil
+	}
 	if s.copy == nil {
 		if err := s.awaitCopy(); err != nil {
 			return true, err

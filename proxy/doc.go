@@ -6,12 +6,14 @@
 //	session.go    messages: one frame of the client's after the other
 //	statement.go  query, and in extended.go parse, bind, execute: gate.Admit, Planner.Plan, Observer.Decided, send
 //	pipeline.go   each message that is sent has its answer in the queue: forward, skip or fake
+//	lease.go      an upstream connection, from the first message that needs one until nothing of the session is left on it
+//	shared.go     the statement has a name that all sessions share, and is prepared there if it has to be
 //	copy.go       the rows of COPY FROM STDIN, through package copyin
 //	relay.go      the upstream's bytes, in whole buffers, to the client; answers.go: the messages that have to be understood
 //	errors.go     every error that a client reads
 //
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
-// sqlprepared.go PREPARE and EXECUTE, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
+// sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
 //
 // On a database that belongs to one tenant whole (verbatim.go) messages pass as they are; verbatim_ledger.go keeps account of the answers, and
 // verbatim_limits.go holds the limits.
@@ -55,7 +57,7 @@
 //	Server.Serve     the caller's: accepts. Ends with its listener, which Shutdown closes.
 //	session.run      one per connection, started by Server.start, waited for by Shutdown. Ends when the client or the upstream does,
 //	                 or when it is woken to end (session.wake), or its connection is closed (session.cut).
-//	relay.run        one per session with a lease, started and waited for by session.serve. Ends when the lease's connection is closed.
+//	relay.run        one per upstream connection, started and waited for by package pool. Ends when the connection does.
 //	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
 //	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.
 //	Shutdown's wait  one, until the last of the above has ended.

@@ -60,22 +60,48 @@ func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 		return s.refuseParse(f, m.Name)
 	}
 	st.prepaid = true
-	types := st.plan.ParamTypes
-	if appended := st.plan.Appended(); len(appended) > 0 {
-		types = append(make([]uint32, 0, st.plan.ClientParams+len(appended)), types...)
-		types = append(types, make([]uint32, max(0, st.plan.ClientParams-len(types)))...)
-		for _, t := range appended {
-			types = append(types, t.OID)
+	s.share(m.Name, st)
+	return s.sendParse(ctx, m.Name, st)
+}
+
+// sendParse has the upstream parse a statement, unless it is known that it can.
+func (s *session) sendParse(ctx context.Context, name string, st *statement) error {
+	if st.shared != nil && !st.shared.known.Load() && s.up != nil {
+		if has, _ := s.up.statements.find(st.shared); has { // on its way: then it is known, or not there
+			if err := s.drain(); err != nil {
+				return err
+			}
 		}
 	}
-	outcome, err := s.send(expectation{kind: answerParse, name: m.Name, statement: st},
-		pgwire.AppendParse(nil, m.Name, st.text(s.who.Tenant), types))
+	outcome, err := accepted, error(nil)
+	switch {
+	case st.shared != nil && st.shared.known.Load() && s.takesAll():
+		if outcome, err = s.answerHere(expectation{kind: answerOwn, name: name, statement: st, own: parseComplete}); outcome == empty {
+			outcome = accepted
+		}
+	default:
+		if f := s.lease(ctx); f != nil {
+			return s.refuseParse(f, name)
+		}
+		outcome, err = s.prepareOn(expectation{kind: answerParse, name: name, statement: st}, st)
+	}
 	if err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
-	s.known.sent(m.Name, st)
+	s.known.sent(name, st)
 	return nil
+}
+
+// takesAll reports whether it is certain that no transaction is open that has failed: there the upstream says which statements it takes. What was sent
+// with the group that is open now makes no difference: when it fails, the group is skipped.
+func (s *session) takesAll() bool {
+	if empty, status := s.pipe.state(); empty {
+		s.sound = status != 'E'
+	} else if !s.open {
+		s.sound = false
+	}
+	return s.sound
 }
 
 // planStatement makes the statement's plan.
@@ -134,18 +160,24 @@ func (s *session) bind(ctx context.Context) error {
 	if len(s.portals) >= maxPortals {
 		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
 	}
-	expected := expectation{kind: answerBind}
+	if f := s.lease(ctx); f != nil {
+		return s.refuse(f, extended)
+	}
+	name, outcome, err := s.onUpstream(st, b.Statement)
+	if err != nil || outcome == ignored {
+		return err
+	}
+	expected := expectation{kind: answerBind, shared: st.shared}
 	if st.upstream != "" {
 		expected.statement = st
 	}
-	outcome, err := s.expect(expected)
-	if err != nil || outcome == ignored {
+	if outcome, err = s.expect(expected); err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
 	s.portals[clip(b.Portal)] = &portal{statement: st, shape: s.shape}
 	var mismatch *rewriter.Denial
-	rw := pgwire.BindRewrite{Statement: st.name(b.Statement), Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
+	rw := pgwire.BindRewrite{Statement: name, Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
 		Check: func(param int, format int16, value []byte, large bool) bool {
 			if large {
 				value = []byte{0} // what no tenant's id is
@@ -229,9 +261,12 @@ func (s *session) replan(ctx context.Context, st *statement) *failure {
 	return nil
 }
 
+// changedResult is how Postgres refuses a prepared statement whose rows have other columns now (src/backend/utils/cache/plancache.c).
+const changedResult = "cached plan must not change result type"
+
 // planChanged is the failure of a prepared statement that means something else now. Drivers know this text, and prepare again by themselves.
 func planChanged() *failure {
-	return &failure{state: stateFeatureNotSupported, message: "cached plan must not change result type",
+	return &failure{state: stateFeatureNotSupported, message: changedResult,
 		hint: "The policy has changed. Prepare the statement again."}
 }
 
@@ -273,7 +308,7 @@ func (s *session) badFormat(err error) error {
 }
 
 // describe passes on a Describe; of a statement's parameters the client is shown its own.
-func (s *session) describe() error {
+func (s *session) describe(ctx context.Context) error {
 	var m pgwire.Describe
 	if err := s.decode(&m); err != nil {
 		return s.badFormat(err)
@@ -281,7 +316,7 @@ func (s *session) describe() error {
 	if f := reserved(m.Name); f != nil {
 		return s.refuse(f, extended)
 	}
-	params := -1
+	params, shared := -1, (*sharedStatement)(nil)
 	switch m.ObjectType {
 	case pgwire.Statement:
 		st, err := s.named(m.Name)
@@ -291,12 +326,22 @@ func (s *session) describe() error {
 		if st == nil {
 			return s.refuse(noSuchStatement(m.Name), extended)
 		}
-		params, m.Name = st.plan.ClientParams, st.name(m.Name)
+		if f := s.lease(ctx); f != nil {
+			return s.refuse(f, extended)
+		}
+		name, outcome, err := s.onUpstream(st, m.Name)
+		if err != nil || outcome == ignored {
+			return err
+		}
+		params, m.Name, shared = st.plan.ClientParams, name, st.shared
 	case pgwire.Portal:
+		if f := s.lease(ctx); f != nil {
+			return s.refuse(f, extended)
+		}
 	default:
 		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid DESCRIBE message subtype %d", m.ObjectType)}), extended)
 	}
-	return s.sendOpen(expectation{kind: answerDescribe, params: params}, pgwire.AppendDescribe(nil, m.ObjectType, m.Name))
+	return s.sendOpen(expectation{kind: answerDescribe, params: params, shared: shared}, pgwire.AppendDescribe(nil, m.ObjectType, m.Name))
 }
 
 // decode reads the current message, which is a small one.
@@ -341,6 +386,10 @@ func (s *session) execute(ctx context.Context) error {
 		run.permit.Done()
 		return err
 	}
+	if f := s.lease(ctx); f != nil {
+		run.permit.Done()
+		return s.refuse(f, extended)
+	}
 	if p.statement != nil {
 		f, err := s.changed(p), error(nil)
 		if f == nil {
@@ -357,6 +406,10 @@ func (s *session) execute(ctx context.Context) error {
 			return s.refuse(f, extended)
 		}
 		run.made = p.statement
+		if err := s.beforeSending(p.statement); err != nil {
+			run.permit.Done()
+			return err
+		}
 	}
 	returning, writing := true, true
 	if p.statement != nil {
@@ -372,6 +425,9 @@ func (s *session) execute(ctx context.Context) error {
 		return err
 	}
 	s.open = true
+	if run.made != nil {
+		s.known.ran(run.made)
+	}
 	if run.plan != nil {
 		s.ran(run.plan)
 		s.copies = copiesIn(run.plan)
@@ -396,8 +452,8 @@ func (s *session) permitFor(ctx context.Context, st *statement) (permit limit.Pe
 	return s.admit(ctx)
 }
 
-// closeNamed closes a statement or portal.
-func (s *session) closeNamed() error {
+// closeNamed closes a statement or portal. A statement is the session's alone: the upstream's is shared, and stays.
+func (s *session) closeNamed(ctx context.Context) error {
 	var m pgwire.Close
 	if err := s.decode(&m); err != nil {
 		return s.badFormat(err)
@@ -405,29 +461,41 @@ func (s *session) closeNamed() error {
 	if f := reserved(m.Name); f != nil {
 		return s.refuse(f, extended)
 	}
-	e := expectation{kind: answerClose}
 	switch m.ObjectType {
 	case pgwire.Statement:
-		e.name, e.closes = m.Name, true
+		return s.closeStatement(m.Name)
 	case pgwire.Portal:
 	default:
 		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid CLOSE message subtype %d", m.ObjectType)}), extended)
 	}
-	outcome, err := s.send(e, pgwire.AppendClose(nil, m.ObjectType, m.Name))
+	if f := s.lease(ctx); f != nil {
+		return s.refuse(f, extended)
+	}
+	outcome, err := s.send(expectation{kind: answerClose}, pgwire.AppendClose(nil, m.ObjectType, m.Name))
 	if err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
-	if e.closes {
-		s.known.sent(m.Name, nil)
-	} else {
-		delete(s.portals, clip(m.Name))
+	delete(s.portals, clip(m.Name))
+	return nil
+}
+
+// closeStatement closes a statement, that a Parse has made or PREPARE: the latter is the upstream's to close.
+func (s *session) closeStatement(name string) error {
+	outcome, err := s.answerHere(expectation{kind: answerOwn, name: name, closes: true, own: closeComplete})
+	if err != nil || outcome == ignored {
+		return err
 	}
+	s.open = true
+	s.known.sent(name, nil)
 	return nil
 }
 
 // flush passes on a Flush.
 func (s *session) flush() error {
+	if s.up == nil || !s.pipe.isOpen() {
+		return s.out.flush()
+	}
 	if _, err := s.up.Write(pgwire.AppendFlush(nil)); err != nil {
 		return s.upstreamGone()
 	}
@@ -442,6 +510,10 @@ func (s *session) sync() error {
 		return s.out.send(pgwire.AppendReady(nil, 'I'))
 	}
 	s.skipping = false
+	if status, idle := s.pipe.idle(); idle && s.hold == holdNothing {
+		s.groupEnded()
+		return s.out.send(pgwire.AppendReady(nil, status))
+	}
 	if _, err := s.send(expectation{kind: answerSync}, pgwire.AppendSync(nil)); err != nil {
 		return err
 	}

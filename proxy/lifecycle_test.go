@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func TestClientThatVanishesStopsItsStatement(t *testing.T) {
 	must(t, c.Flush())
 	w.running()
 	must(t, c.conn.Close())
-	eventually(t, "no backend upstream", func() bool { return w.backends("usename = 'app_proxy'") == 0 })
+	eventually(t, "no backend upstream", func() bool { return w.backends("usename = 'app_proxy' AND state <> 'idle'") == 0 })
 }
 
 func TestTerminateComesAfterWhatWasSentBefore(t *testing.T) {
@@ -111,11 +112,17 @@ func TestUpstreamBackendKilled(t *testing.T) {
 	}
 	idle := dialRaw(t, w.dsn())
 	must(t, w.pg.Exec(context.Background(), "postgres", kill))
-	if heard := idle.hear(1); len(heard) != 2 || !strings.HasPrefix(heard[0], "Error FATAL 57P01") {
-		t.Errorf("idle: %q", heard)
+	if heard := idle.say(1, query("SELECT 1")); !slices.Contains(heard, "Ready I") {
+		t.Errorf("idle, and not aware of it: %q", heard)
+	}
+	open := dialRaw(t, w.dsn())
+	open.say(1, query("BEGIN"))
+	must(t, w.pg.Exec(context.Background(), "postgres", kill))
+	if heard := open.hear(1); len(heard) != 2 || !strings.HasPrefix(heard[0], "Error FATAL 57P01") {
+		t.Errorf("idle in a transaction: %q", heard)
 	}
 	last := w.seen.outcomes()
-	if len(last) != 1 || last[0].SQLState != "57P01" {
+	if len(last) != 3 || last[0].SQLState != "57P01" {
 		t.Errorf("outcomes %+v", last)
 	}
 }
@@ -142,8 +149,9 @@ func TestUpstreamRestart(t *testing.T) {
 	if heard := crashed.hear(1); !endsWith(heard, "Error FATAL 08006") {
 		t.Errorf("crashed in mid-statement: %q", heard)
 	}
-	if _, err := dial(w.dsn()); state(err) != "08006" {
-		t.Errorf("login without an upstream: %v, want 08006", err)
+	without := w.connect()
+	if _, err := without.Exec(context.Background(), "SELECT 1"); state(err) != "08006" {
+		t.Errorf("without an upstream: %v, want 08006", err)
 	}
 	must(t, pg.Restart(context.Background()))
 	must(t, w.connect().QueryRow(context.Background(), "SELECT count(*) FROM orders").Scan(&n))
@@ -151,8 +159,10 @@ func TestUpstreamRestart(t *testing.T) {
 
 func TestPoolExhausted(t *testing.T) {
 	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1, WaitTimeout: time.Second}})
-	first := w.connect()
-	if _, err := dial(w.dsn()); state(err) != "53300" {
+	first, second := w.connect(), w.connect()
+	_, err := first.Exec(context.Background(), "BEGIN")
+	must(t, err)
+	if _, err := second.Exec(context.Background(), "SELECT 1"); state(err) != "53300" {
 		t.Errorf("beyond the pool: %v", err)
 	}
 	if s := w.active.Pool.Stats(); s.InUse != 1 || s.Waiting != 0 || s.Max != 1 {

@@ -13,7 +13,11 @@ const pauseStep = 50 * time.Millisecond
 func (r *relay) keepPace() {
 	n := r.sent
 	r.sent = sent{}
-	r.s.keepPace(n, r.isMuted)
+	if empty, _ := r.pipe.state(); empty {
+		r.s.keepPace(n, func() bool { return true }) // the session's next statement waits, and keeps no connection meanwhile
+		return
+	}
+	r.s.keepPace(n, r.s.isMuted)
 }
 
 // keepPace is the relay's, which stops pausing when it is muted.
@@ -26,8 +30,8 @@ func (s *session) keepPace(n sent, muted func() bool) {
 	}
 }
 
-func (r *relay) isMuted() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.muted
+func (s *session) isMuted() bool {
+	s.word.Lock()
+	defer s.word.Unlock()
+	return s.muted
 }

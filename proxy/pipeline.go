@@ -20,6 +20,7 @@ const (
 	answerExecute                // rows, then CommandComplete, EmptyQueryResponse or PortalSuspended
 	answerClose                  // CloseComplete
 	answerSync                   // ReadyForQuery
+	answerOwn                    // an answer of the proxy's own that has to wait its turn: nothing goes upstream for it
 )
 
 // mode says what happens to an answer.
@@ -52,6 +53,16 @@ type expectation struct {
 	ends *execution
 	// reply collects what comes, in mode skip.
 	reply *reply
+	// vital is set for a statement of the proxy's own without which the session must not go on.
+	vital bool
+	// own is the message of answerOwn.
+	own []byte
+	// shared is the statement that answerParse makes known upstream, or answerClose closes, under a name of the proxy's own; unnamed, when
+	// it has none there.
+	shared  *sharedStatement
+	unnamed bool
+	// anew is set when the connection had the statement, and it was closed in front.
+	anew bool
 }
 
 // execution is one run of a statement, from the client's message to its last answer.
@@ -112,6 +123,7 @@ type pipeline struct {
 	// copying is set while the upstream wants rows of the first expectation's COPY FROM STDIN.
 	copying *copyIn
 	closed  bool
+	lease
 }
 
 func newPipeline() *pipeline {
@@ -132,7 +144,7 @@ func (p *pipeline) grow() {
 }
 
 func (e *expectation) settles() bool {
-	return e.kind == answerParse || e.kind == answerQuery || e.kind == answerClose && e.closes
+	return e.kind == answerParse && (e.mode == forward || e.mode == fake) || e.kind == answerQuery || e.kind == answerOwn
 }
 
 // pushed is what became of a push.
@@ -143,6 +155,7 @@ const (
 	full            // nothing was changed: flush, then pushWait
 	ignored         // an error has made the upstream skip this message
 	over            // the relay has ended
+	empty           // an answer of the proxy's own, that need not wait: the caller gives it
 )
 
 // push appends an expectation. With wait it waits for room; without, it returns full.
@@ -163,6 +176,11 @@ func (p *pipeline) push(e expectation, wait bool) pushed {
 			return ignored
 		}
 		p.failed = false
+	}
+	if e.kind != answerOwn {
+		p.open = e.kind != answerQuery && e.kind != answerSync
+	} else if p.count == 0 {
+		return empty
 	}
 	if p.count == len(p.ring) {
 		p.grow()
@@ -185,13 +203,19 @@ func (p *pipeline) first() (e expectation, ok bool) {
 	return *p.at(0), true
 }
 
-// pop removes the first expectation. idle tells that nothing is outstanding, and no transaction open.
-func (p *pipeline) pop() (idle bool) {
+// pop removes the first expectation. own is what follows, when it is an answer of the proxy's own, which is due now. idle tells that nothing is outstanding,
+// and no transaction open, suspect that the session has to look then at what it has left upstream.
+func (p *pipeline) pop() (own *expectation, idle, suspect bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop()
 	p.cond.Broadcast()
-	return p.count == 0 && p.status == 'I'
+	if p.count > 0 && p.at(0).kind == answerOwn {
+		e := *p.at(0)
+		return &e, false, false
+	}
+	idle = p.count == 0 && p.status == 'I'
+	return nil, idle, idle && p.suspect
 }
 
 // drop removes the first expectation.
@@ -200,6 +224,7 @@ func (p *pipeline) drop() {
 	if e.settles() {
 		p.unsettled--
 	}
+	p.relaying = p.up != nil
 	p.copying = nil
 	*e = expectation{} // it holds plans and permits
 	p.head = (p.head + 1) % len(p.ring)
@@ -220,22 +245,24 @@ func (p *pipeline) fail(skipped func(*expectation)) {
 	p.cond.Broadcast()
 }
 
-// block makes pushes wait if something is outstanding, and reports whether it is.
-func (p *pipeline) block() bool {
+// block makes pushes wait if something is outstanding, and returns the connection on which it is; nil for none.
+func (p *pipeline) block() *upstream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.count == 0 || p.closed {
-		return false
+	if p.count == 0 || p.closed || p.up == nil {
+		return nil
 	}
 	p.blocked++
-	return true
+	return p.up
 }
 
 func (p *pipeline) unblock() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.blocked--
 	p.cond.Broadcast()
+	up := p.detach()
+	p.mu.Unlock()
+	up.giveBack()
 }
 
 // blockUnlessSync blocks unless a Sync is outstanding behind the first expectation.

@@ -19,6 +19,10 @@ type statement struct {
 	prepaid bool
 	// deallocates is set for a DEALLOCATE of this name, when a Parse has made it.
 	deallocates string
+	// declared are the parameter types that the upstream gets.
+	declared []uint32
+	// shared is what connections know it as; nil for one that has no name there.
+	shared *sharedStatement
 
 	// Of a statement that PREPARE has made: its name upstream, and the plan of the text with the PREPARE, with its protocol.
 	upstream string
@@ -26,18 +30,10 @@ type statement struct {
 	protocol rewriter.Protocol
 }
 
-// name is what the statement of this name is called upstream.
-func (st *statement) name(client string) string {
-	if st.upstream != "" {
-		return st.upstream
-	}
-	return client
-}
-
 // text is what the upstream gets for the statement.
 func (st *statement) text(t policy.TenantID) string {
 	if st.deallocates != "" {
-		return rewriter.Deallocate(st.deallocates)
+		return rewriter.Deallocate(droppedName)
 	}
 	return st.plan.Prepared(t)
 }
@@ -48,10 +44,9 @@ func (st *statement) size() int { return len(st.sql) + 4*len(st.types) + 256 }
 // maxPreparedBytes bounds the texts of a session's prepared statements.
 const maxPreparedBytes = 32 << 20
 
-// prepared knows which statement of the client's a name stands for upstream. That must be exact: the tenant's parameters are appended
-// to a Bind by the plan of the statement it names, so a Bind that reached another statement could set that one's tenant.
-// So a name is taken from two places only: statements that the upstream has confirmed, and those parsed since the last Sync, for if that
-// Parse fails the upstream ignores the Bind as well.
+// prepared knows which statement a name of the client's stands for. A name is taken from two places only: statements that the upstream has confirmed, and
+// those parsed since the last Sync, for if that Parse fails the upstream ignores the Bind as well. The names that the upstream knows are the proxy's
+// (shared.go): a Bind goes to the very text whose plan the tenant's parameters follow.
 type prepared struct {
 	mu        sync.Mutex
 	confirmed map[string]*statement
@@ -60,15 +55,18 @@ type prepared struct {
 	// the upstream's text, and no Bind or EXECUTE of one can set it.
 	made map[string]*statement
 
-	// group belongs to the session's goroutine: what has been sent since the last Sync; nil for a name that was closed.
-	group map[string]*statement
+	// group belongs to the session's goroutine: what has been sent since the last Sync; nil for a name that was closed. So does before: the names of
+	// the groups whose answers may be outstanding.
+	group  map[string]*statement
+	before map[string]struct{}
 }
 
 // clip is what Postgres tells names of statements and portals apart by: their first 63 bytes.
 func clip(name string) string { return name[:min(len(name), 63)] }
 
 func newPrepared() *prepared {
-	return &prepared{confirmed: make(map[string]*statement), made: make(map[string]*statement), group: make(map[string]*statement)}
+	return &prepared{confirmed: make(map[string]*statement), made: make(map[string]*statement), group: make(map[string]*statement),
+		before: make(map[string]struct{})}
 }
 
 // inGroup looks a name up among what was sent since the last Sync.
@@ -80,8 +78,46 @@ func (p *prepared) inGroup(name string) (*statement, bool) {
 // sent notes a Parse, or with nil a Close, that is outstanding.
 func (p *prepared) sent(name string, st *statement) { p.group[clip(name)] = st }
 
-// groupEnded notes a Sync, or a Query.
-func (p *prepared) groupEnded() { clear(p.group) }
+// ran notes that a statement was sent for execution in the extended protocol: the names that it drops stand for nothing in the rest of the group.
+func (p *prepared) ran(st *statement) {
+	if st.deallocates != "" {
+		p.sent(st.deallocates, nil)
+		return
+	}
+	for i := range st.plan.Statements {
+		if !forgetsStatements(&st.plan.Statements[i]) {
+			continue
+		}
+		for name := range p.group {
+			if name != "" {
+				p.group[name] = nil
+			}
+		}
+	}
+}
+
+// groupEnded notes a Sync, or a Query. When isSettled says so no answer is outstanding that changes what the names stand for.
+func (p *prepared) groupEnded(isSettled func() bool) {
+	if len(p.group) == 0 && len(p.before) == 0 {
+		return
+	}
+	settled := isSettled()
+	if settled {
+		clear(p.before)
+	}
+	for name := range p.group {
+		if !settled {
+			p.before[name] = struct{}{}
+		}
+	}
+	clear(p.group)
+}
+
+// uncertain reports whether it may depend on an answer of an earlier group what a name stands for.
+func (p *prepared) uncertain(name string) bool {
+	_, ok := p.before[clip(name)]
+	return ok
+}
 
 // get looks a name up among the confirmed statements.
 func (p *prepared) get(name string) (*statement, bool) {

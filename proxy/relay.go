@@ -6,22 +6,29 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
-	"sync"
+	"sync/atomic"
 
 	"pgcordon/proxy/pgwire"
 )
 
-// relay brings what the upstream says to the client. It reads whole buffers, finds the frames in them by their headers, and writes those that
-// pass unchanged in one piece; only the few kinds that have to be understood are looked into (answers.go). It ends when the upstream's
-// connection does, or the client's: then it has told the client why, closed the pipeline and woken the session's goroutine.
+// relay brings what an upstream says to the client of the session that has the connection. It reads whole buffers, finds the frames in them by their
+// headers, and writes those that pass unchanged in one piece; only the few kinds that have to be understood are looked into (answers.go), and what an idle
+// connection says (unasked.go). It ends when the connection does, or the client's: then it has told the client why, closed the pipeline and woken the session's
+// goroutine.
 //
 // The buffer's frames go out before the next read, so what is buffered never waits for something that may not come. A client that
 // does not read blocks the relay in its write, hence the upstream in its: as it would without a proxy.
 type relay struct {
+	up  *upstream
+	src io.Reader
+	// attached is the session that has the connection; nil for none.
+	attached atomic.Pointer[session]
+	done     chan struct{}
+
+	// s is the session that what was read now is for, with its pipeline and client; nil for none.
 	s    *session
 	pipe *pipeline
 	out  *client
-	src  io.Reader
 
 	buf  []byte
 	r, w int // buf[r:w] has been read and not consumed
@@ -34,15 +41,12 @@ type relay struct {
 	current int
 	large   []byte
 
-	// muted makes it write no more: the session's goroutine has the last word. dead is why it ended.
-	mu    sync.Mutex
-	muted bool
-	dead  string
-
 	finished []*execution // to be reported when they have left
 	sent     sent
 	scratch  []byte
 
+	// refusal is the error of a statement of the proxy's own on an idle connection.
+	refusal error
 	// fatal is set when the upstream has said why it closes the connection.
 	fatal bool
 	// silent is set when the client has been told that its statement failed while the upstream may go on with it:
@@ -52,25 +56,38 @@ type relay struct {
 	provoked bool
 }
 
-func newRelay(s *session) *relay {
-	return &relay{s: s, pipe: s.pipe, out: s.out, src: s.up.lease.Conn, buf: make([]byte, pgwire.BufferBytes)}
+func newRelay(u *upstream) *relay {
+	return &relay{up: u, src: u.conn.Conn, buf: make([]byte, pgwire.BufferBytes), done: make(chan struct{})}
 }
 
 // errDesync is an answer that nothing asked for.
 var errDesync = errors.New("the upstream sent an answer that was not expected")
 
+// errOwn is the failure of a statement of the proxy's own without which the session must not go on.
+var errOwn = errors.New("a statement of the proxy's own failed")
+
 // run is the relay's goroutine.
 func (r *relay) run() {
+	defer close(r.done)
 	defer func() {
 		if p := recover(); p != nil {
-			r.s.server.log.Error("a relay failed", "session", r.s.id, "panic", p, "stack", string(debug.Stack()))
+			r.up.log.Error("a relay failed", "panic", p, "stack", string(debug.Stack()))
 			r.end(internal())
 		}
 	}()
 	for {
 		if err := r.read(); err != nil {
+			r.choose()
 			r.ended(err)
 			return
+		}
+		r.choose()
+		if r.s == nil {
+			if err := r.unasked(); err != nil {
+				r.ended(err)
+				return
+			}
+			continue
 		}
 		if err := r.scan(); err != nil {
 			r.ended(err)
@@ -83,6 +100,25 @@ func (r *relay) run() {
 		}
 		r.report()
 		r.keepPace()
+		r.pipe.left()
+	}
+}
+
+// choose finds out which session has the connection now.
+func (r *relay) choose() {
+	r.s, r.pipe, r.out = nil, nil, nil
+	for {
+		s := r.attached.Load()
+		if s == nil {
+			return
+		}
+		if s.pipe.enter(r.up) {
+			r.s, r.pipe, r.out = s, s.pipe, s.out
+			return
+		}
+		if r.attached.Load() == s {
+			return // it is about to give the connection back
+		}
 	}
 }
 
@@ -162,9 +198,9 @@ func (r *relay) pass() {
 
 // write gives bytes to the client, unless the session's goroutine has the last word.
 func (r *relay) write(b []byte) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.muted {
+	r.s.word.Lock()
+	defer r.s.word.Unlock()
+	if !r.s.muted {
 		r.out.write(b)
 	}
 }
@@ -225,36 +261,45 @@ func (r *relay) take(passes bool, b []byte) {
 // pop ends the first expectation: everything of it has been written.
 func (r *relay) pop() {
 	r.pass()
-	if r.pipe.pop() && r.s.leave.Load() {
+	own, idle, suspect := r.pipe.pop()
+	for own != nil {
+		r.s.answerOwn(own)
+		own, idle, suspect = r.pipe.pop()
+	}
+	if suspect || idle && r.s.leave.Load() {
 		r.s.wake()
 	}
 }
 
 // ended closes the relay after the upstream's connection has failed, or sent nonsense.
 func (r *relay) ended(err error) {
-	r.pass()
 	var format *pgwire.FormatError
+	broken := errors.Is(err, errDesync) || errors.As(err, &format)
+	if broken {
+		r.up.log.Error("the upstream broke the protocol", "process", r.up.conn.PID, "error", err)
+	}
+	if r.s == nil {
+		return
+	}
+	r.pass()
 	switch {
 	case r.fatal:
 		_ = r.out.flush() // the client has been told why
 		r.end(nil)
-	case errors.Is(err, errDesync), errors.As(err, &format):
-		r.s.server.log.Error("the upstream broke the protocol", "session", r.s.id, "error", err)
+	case broken, errors.Is(err, errOwn):
 		r.end(internal())
 	default:
 		r.end(lost())
 	}
 }
 
-// end closes the pipeline and wakes the session's goroutine; f, unless nil, is the client's last word.
+// end closes the session's pipeline and wakes its goroutine; f, unless nil, is the client's last word.
 func (r *relay) end(f *failure) {
-	r.mu.Lock()
-	if f != nil && !r.muted {
-		r.dead = f.state
-		r.out.fatal(f)
+	if r.s == nil {
+		return
 	}
-	r.mu.Unlock()
-	state := cmp.Or(r.state(), stateQueryCanceled)
+	r.s.lastWord(f)
+	state := cmp.Or(r.s.deadState(), stateQueryCanceled)
 	r.pipe.close(func(e *expectation) {
 		if e.run != nil {
 			e.run.state = state
@@ -262,28 +307,15 @@ func (r *relay) end(f *failure) {
 		}
 	})
 	r.report()
+	r.pipe.left()
 	r.s.wake()
-}
-
-// mute leaves the last word to the session's goroutine.
-func (r *relay) mute() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.muted = true
-}
-
-// state is the SQLSTATE of why the relay has ended.
-func (r *relay) state() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.dead
 }
 
 // cancel makes the upstream cancel what it runs, and returns when it has been told.
 func (r *relay) cancel() {
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
-	if err := r.s.up.lease.Cancel(ctx); err != nil {
+	if err := r.up.conn.Cancel(ctx); err != nil {
 		r.s.server.log.Warn("cancelling a statement over its row limit failed", "session", r.s.id, "error", err)
 	}
 }
@@ -294,7 +326,7 @@ func (r *relay) provoke(end []byte) {
 	b = append(b, end...)
 	r.scratch = b
 	r.provoked = true
-	if _, err := r.s.up.Write(b); err == nil {
-		_ = r.s.up.flush() // an upstream that is gone is found out by the next read
+	if _, err := r.up.Write(b); err == nil {
+		_ = r.up.flush() // an upstream that is gone is found out by the next read
 	}
 }

@@ -46,6 +46,18 @@ func (s *schema) groupEnded() {
 func (s *session) ran(plan *rewriter.Plan) {
 	s.settings.ran(plan)
 	s.schema.ran(plan)
+	s.effects(plan)
+	for _, name := range plan.CustomSettings() {
+		s.custom = appendCustom(s.custom, &rewriter.SettingChange{Name: name})
+	}
+	for i := range plan.Statements {
+		s.custom = appendCustom(s.custom, plan.Statements[i].Setting)
+		c := plan.Statements[i].Setting
+		s.resets = s.resets || c != nil && (c.All || c.Reset && c.Name == applicationName)
+		if forgetsStatements(&plan.Statements[i]) {
+			s.hold = holdAll
+		}
+	}
 }
 
 // settleSchema makes the session's temporary tables certain before a statement is planned.

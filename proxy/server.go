@@ -31,6 +31,12 @@ type Server struct {
 	lastID   atomic.Uint64
 	// early counts the connections that have not authenticated, clients those that have.
 	early, clients atomic.Int64
+	// shared are the prepared statements of all sessions; lastPrivate numbers those that are one session's alone.
+	shared      *sharedTable
+	lastPrivate atomic.Uint64
+	// welcomeMu guards welcomes.
+	welcomeMu sync.Mutex
+	welcomes  welcomes
 
 	mu        sync.Mutex
 	closed    bool
@@ -49,6 +55,7 @@ func New(cfg Config) *Server {
 		refresh:   cfg.Refresh,
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
+		shared:    newSharedTable(),
 	}
 	if s.observer == nil {
 		s.observer = ignore{}

@@ -14,6 +14,7 @@ import (
 	"pgcordon/proxy/auth"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
+	"pgcordon/proxy/pool"
 	"pgcordon/rewriter"
 )
 
@@ -41,12 +42,32 @@ type session struct {
 	seat   *limit.Seat
 	remote string
 
-	up       *upstream
+	// up is the connection that the session has leased; nil for none. last is the one it had last, key what all must have been started with.
+	up   *upstream
+	last *pool.Conn
+	key  pool.Key
+	// tenant is the tenant's id as a text.
+	tenant   string
 	pipe     *pipeline
-	relay    *relay
 	known    *prepared
 	settings settings
 	schema   schema
+	// carried are the settings that go with the session, custom the names of those among them that only a session knows that has set them. parsedUnder is what
+	// parsing made of them last.
+	carried     *carried
+	custom      []string
+	parsedUnder struct {
+		of   *carried
+		text string
+	}
+	welcome *welcome
+	// startName is the application_name that the client has begun with; resets is set when a statement may have set it to that.
+	startName string
+	resets    bool
+	// seen are the settings of the connection that were compared last with what the client was told.
+	seen *parameters
+	// readsSequences is set once the session has asked what its sequences gave last.
+	readsSequences bool
 	// firstPlanner is the planner that was active when the session began.
 	firstPlanner Planner
 	portals      map[string]*portal
@@ -60,6 +81,8 @@ type session struct {
 
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
 	skipping, local bool
+	// sound is set when the messages that are open began in no transaction that had failed.
+	sound bool
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
 	open, wrote bool
 	hold        hold
@@ -68,6 +91,13 @@ type session struct {
 	copy   *copyIn
 	// torn is set when a message to the upstream was left unfinished.
 	torn bool
+
+	// word guards who has the last word: once muted, the session's goroutine; a relay writes no more then. dead is why the upstream's connection has ended.
+	word  sync.Mutex
+	muted bool
+	dead  string
+	// told are the settings that the client was told; word guards them as well.
+	told map[string]string
 }
 
 // The phases of a session, for those that want it to end.
@@ -101,6 +131,9 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 		conn:       conn,
 		remote:     conn.RemoteAddr().String(),
 		portals:    make(map[string]*portal),
+		carried:    nothingCarried,
+		pipe:       newPipeline(),
+		known:      newPrepared(),
 	}
 }
 
@@ -113,8 +146,10 @@ func (s *session) run(ctx context.Context) {
 			s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
 			s.out.fatal(internal())
 			state = stateInternalError
+			s.torn = true
 		}
 		s.server.cancels.forget(s)
+		s.giveUp()
 		s.cut()
 		if ready {
 			s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote,
@@ -155,19 +190,10 @@ func (s *session) serve(ctx context.Context) (state string) {
 	if s.own != nil {
 		return s.own.serve(ctx)
 	}
-	s.relay = newRelay(s)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.relay.run()
-	}()
 	err := s.messages(ctx)
 	state = s.part(err)
-	_ = s.up.lease.Conn.Close() // ends the relay
-	<-done
 	s.server.cancels.forget(s)
-	s.pipe.waitUnblocked()
-	s.up.lease.Release(false)
+	s.giveUp()
 	return state
 }
 
@@ -206,18 +232,15 @@ func (s *session) part(err error) string {
 		err = errRelay // what was sent before comes first, as with Postgres
 	}
 	if errors.Is(err, errRelay) || s.pipe.isClosed() {
-		return s.relay.state()
+		return s.deadState()
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // the relay may be in the middle of a write to a client that does not read
-	s.relay.mute()
+	s.mute()
 	if f != nil {
 		s.out.fatal(f)
 	}
 	if empty, _ := s.pipe.state(); !empty {
 		s.interrupt() // nobody is there any more who wants what is running
-	}
-	if !s.torn {
-		s.terminate()
 	}
 	if f != nil {
 		return f.state
@@ -226,17 +249,51 @@ func (s *session) part(err error) string {
 }
 
 // terminate tells the upstream that this is the end, so that its log does not speak of a lost connection.
-func (s *session) terminate() {
-	_ = s.up.lease.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // it is closed next in any case
-	_, _ = s.up.Write(pgwire.Append(nil, pgwire.MsgTerminate))
-	_ = s.up.flush()
+func (s *session) terminate(up *upstream) {
+	if s.torn {
+		return
+	}
+	_ = up.conn.SetWriteDeadline(time.Now().Add(lastWords)) // it is closed next in any case
+	_, _ = up.Write(pgwire.Append(nil, pgwire.MsgTerminate))
+	_ = up.flush()
+}
+
+// lastWord tells the client why its session ends, unless f is nil or the session's goroutine has the last word.
+func (s *session) lastWord(f *failure) {
+	s.word.Lock()
+	defer s.word.Unlock()
+	if f != nil && !s.muted {
+		s.dead = f.state
+		s.out.fatal(f)
+	}
+}
+
+// mute leaves the last word to the session's goroutine.
+func (s *session) mute() {
+	s.word.Lock()
+	defer s.word.Unlock()
+	s.muted = true
+}
+
+// diesOf notes the SQLSTATE with which the upstream ends the connection.
+func (s *session) diesOf(state string) {
+	s.word.Lock()
+	defer s.word.Unlock()
+	s.dead = state
+}
+
+// deadState is the SQLSTATE of why the upstream's connection has ended.
+func (s *session) deadState() string {
+	s.word.Lock()
+	defer s.word.Unlock()
+	return s.dead
 }
 
 // interrupt cancels what the session has running.
 func (s *session) interrupt() {
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
-	if err := s.up.lease.Cancel(ctx); err != nil {
+	if err := s.up.conn.Cancel(ctx); err != nil {
 		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
 	}
 }
@@ -244,7 +301,8 @@ func (s *session) interrupt() {
 // Read is where the session's goroutine waits for its client: everything for the upstream leaves before. It makes session the io.Reader
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
-	if s.own != nil && s.phase.Load() == phaseServing {
+	serving := s.phase.Load() == phaseServing
+	if s.own != nil && serving {
 		if err := s.own.up.flush(); err != nil {
 			return 0, s.own.upstreamGone()
 		}
@@ -259,12 +317,16 @@ func (s *session) Read(b []byte) (int, error) {
 			return 0, s.upstreamGone()
 		}
 	}
-	if s.phase.Load() == phaseServing {
+	if serving {
 		if err := s.watch(); err != nil {
 			return 0, err
 		}
+		s.pipe.park()
 	}
 	n, err := s.conn.Read(b)
+	if serving {
+		s.up = s.pipe.unpark()
+	}
 	if n > 0 && s.server.wire.watched() {
 		s.heard = time.Now()
 	}
@@ -286,6 +348,9 @@ func (s *session) woken(err error) error {
 	}
 	if s.shouldEnd() {
 		return s.farewell()
+	}
+	if err := s.rested(); err != nil {
+		return err
 	}
 	if f := s.silentTooLong(); f != nil {
 		return f
@@ -359,14 +424,15 @@ func (s *session) cut() {
 
 // upstreamGone waits until the relay has read, and told the client, what the upstream has said last.
 func (s *session) upstreamGone() error {
-	_ = s.up.lease.Conn.SetReadDeadline(time.Now().Add(lastWords)) // fails only when it is closed already
+	_ = s.up.conn.SetReadDeadline(time.Now().Add(lastWords)) // fails only when it is closed already
 	s.pipe.waitClosed()
 	return errRelay
 }
 
 // admit asks the gate for the right to run a statement.
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
-	permit, err := s.seat.Admit(waiting{ctx, s.up})
+	permit, err := s.seat.Admit(waiting{ctx, s.rest})
+	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
 	}
@@ -375,23 +441,32 @@ func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 
 // resume asks for that for a statement that was admitted before.
 func (s *session) resume(ctx context.Context) (limit.Permit, *failure) {
-	permit, err := s.seat.Resume(waiting{ctx, s.up})
+	permit, err := s.seat.Resume(waiting{ctx, s.rest})
+	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
 	}
 	return permit, nil
 }
 
-// waiting is a context that hands everything to the upstream before anybody waits for its end: statements that were sent
-// before do not wait for the turn of this one.
+// rest hands everything to the upstream before the session's goroutine waits for a limit: statements that were sent before do not wait for the turn of
+// this one, and nobody else for the session's connection.
+func (s *session) rest() {
+	if s.up != nil {
+		_ = s.up.flush() // the next write meets the error again
+	}
+	s.pipe.park()
+}
+
+// waiting is a context that does something before anybody waits for its end.
 type waiting struct {
 	context.Context
-	up *upstream
+	before func()
 }
 
 // Done is what a waiter asks a context for.
 func (w waiting) Done() <-chan struct{} {
-	_ = w.up.flush() // the next write meets the error again
+	w.before()
 	return w.Context.Done()
 }
 

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"pgcordon/proxy/limit"
@@ -80,6 +79,10 @@ func (s *session) settle(permit limit.Permit) error {
 	if !set.stale && set.timeout == permit.StatementTimeout {
 		return nil
 	}
+	if s.up == nil { // nothing is stale then
+		s.limitCarried(permit.StatementTimeout)
+		return nil
+	}
 	if err := s.drain(); err != nil {
 		return err
 	}
@@ -90,19 +93,20 @@ func (s *session) settle(permit limit.Permit) error {
 	if !set.stale && !s.alone() {
 		return nil // a limit that has just changed waits for the transaction's end, which could undo its setting
 	}
+	return s.resettle(permit.StatementTimeout)
+}
+
+// resettle asks for the search_path, when it may be another, and keeps statement_timeout to a limit.
+func (s *session) resettle(most time.Duration) error {
+	set := &s.settings
 	if set.stale {
-		path, err := s.ask("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))")
+		rows, err := s.ask("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))")
 		if err != nil {
 			return err
 		}
-		set.path = set.path[:0:0] // plans in the cache may hold the old one
-		for _, schema := range path {
-			if !strings.HasPrefix(schema, "pg_") {
-				set.path = append(set.path, schema)
-			}
-		}
+		set.path = ownSchemas(rows) // plans in the cache may hold the old one
 	}
-	if err := s.limitTime(permit.StatementTimeout); err != nil {
+	if err := s.limitTime(most); err != nil {
 		return err
 	}
 	set.stale = false
@@ -123,6 +127,9 @@ func (s *session) limitTime(limit time.Duration) error {
 	excess := fmt.Sprintf("t = '%dms'", before)
 	if now > 0 {
 		excess += fmt.Sprintf(" OR t = '0' OR t > '%dms'", now)
+	}
+	if !s.user.SessionPool {
+		s.pipe.suspects() // what it is now goes with the session
 	}
 	_, err := s.ask(fmt.Sprintf("SELECT pg_catalog.set_config('statement_timeout', '%d', false) "+
 		"FROM (SELECT pg_catalog.current_setting('statement_timeout')::pg_catalog.interval) AS s(t) WHERE %s", now, excess))

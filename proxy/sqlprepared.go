@@ -14,18 +14,34 @@ import (
 
 // prepareParse looks at a Parse of such a statement, or of a name that a PREPARE has taken.
 func (s *session) prepareParse(name string, st *statement) (*failure, error) {
-	if _, taken := s.known.byPrepare(name); taken && name != "" {
-		if err := s.drain(); err != nil {
-			return nil, err
-		}
-		if _, taken = s.known.byPrepare(name); taken {
-			return duplicateStatement(name), nil
-		}
+	if taken, err := s.taken(name); taken || err != nil {
+		return duplicateStatement(name), err
 	}
 	if len(st.plan.Statements) != 1 || st.plan.Statements[0].Kind != rewriter.KindDeallocate {
 		return nil, nil
 	}
 	return s.aimDeallocate(st, &st.plan.Statements[0])
+}
+
+// taken reports whether a name stands for a statement already. The unnamed one can always be made anew.
+func (s *session) taken(name string) (bool, error) {
+	if name == "" {
+		return false, nil
+	}
+	if st, ok := s.known.inGroup(name); ok {
+		return st != nil, nil
+	}
+	_, known := s.known.get(name)
+	_, made := s.known.byPrepare(name)
+	if !known && !made && !s.known.uncertain(name) || s.pipe.settled() {
+		return known || made, nil
+	}
+	if err := s.drain(); err != nil {
+		return false, err
+	}
+	_, known = s.known.get(name)
+	_, made = s.known.byPrepare(name)
+	return known || made, nil
 }
 
 // prepareQuery looks at such statements in a Query.
@@ -192,7 +208,7 @@ func namesPrepared(plan *rewriter.Plan) bool {
 }
 
 // completed notes that a statement has ended without an error. It belongs to the relay.
-func (s *session) completed(run *execution) {
+func (s *session) completed(run *execution, up *upstream) {
 	i := run.statement
 	if run.plan == nil || run.made == nil || i >= len(run.plan.Statements) {
 		return
@@ -205,12 +221,14 @@ func (s *session) completed(run *execution) {
 		run.executed = s.executing(run)
 	case rewriter.KindDiscardAll:
 		s.known.deallocateAll()
+		up.statements.clear()
 	case rewriter.KindDeallocate:
 		switch {
 		case c.Name == "":
 			s.known.deallocateAll()
+			up.statements.clear()
 		case run.made.deallocates != "":
-			s.known.forget(c.Name)
+			s.known.forget(run.made.deallocates)
 		default:
 			s.known.deallocate(c.Name)
 		}
@@ -258,4 +276,10 @@ func duplicateStatement(name string) *failure {
 
 func tooManyStatements() *failure {
 	return &failure{state: stateLimitExceeded, message: "too many prepared statements", hint: "Close those that are not used any more."}
+}
+
+// forgetsStatements reports whether a statement drops all prepared statements of its session: what is prepared on the connection is certain
+// only when it has ended.
+func forgetsStatements(c *rewriter.Statement) bool {
+	return c.Kind == rewriter.KindDiscardAll || c.Kind == rewriter.KindDeallocate && c.Name == ""
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -274,38 +275,64 @@ func (s *session) choose(tenant string) error {
 
 func mayActFor(u auth.User, t policy.TenantID) bool { return slices.Contains(u.ActFor, t) }
 
-// connect gets the session its upstream connection, and tells the client that it is ready.
+// connect tells the client that it is ready. In pool_mode session it gets its upstream connection now; else one is needed only when none of
+// its settings was there before.
 func (s *session) connect(ctx context.Context, active *Active, asked *startup) error {
 	if s.owns(active, asked.database) {
 		return s.enter(ctx, active, asked)
 	}
 	s.settings.path = active.SearchPath
-	if _, ok := asked.settings[searchPathSetting]; ok {
-		s.settings.stale = true
-	} else if active.SearchPathText != "" {
+	_, ownPath := asked.settings[searchPathSetting]
+	if !ownPath && active.SearchPathText != "" {
 		asked.settings[searchPathSetting] = active.SearchPathText
 	}
-	lease, err := active.Pool.Acquire(ctx, pool.Request{Key: pool.NewKey(asked.settings), Tenant: s.who.Tenant.String()})
-	if err != nil {
-		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
-		return unreachable(err)
+	if name, ok := asked.settings[applicationName]; ok && plainName(name) {
+		delete(asked.settings, applicationName)
+		s.startName = name
+		s.carried = s.carried.with(applicationName, name)
 	}
-	s.up, s.pipe, s.known = newUpstream(lease), newPipeline(), newPrepared()
+	s.key, s.tenant = pool.NewKey(asked.settings), s.who.Tenant.String()
 	s.firstPlanner = active.Planner
-	b := pgwire.AppendAuthOK(nil)
-	for _, name := range slices.Sorted(maps.Keys(lease.Parameters)) {
-		value := lease.Parameters[name]
-		if name == "session_authorization" {
-			value = s.who.User // the upstream role is none of the client's business
+	if s.user.SessionPool {
+		s.pipe.pin(pinSession)
+		if f := s.lease(ctx); f != nil {
+			return f
 		}
-		b = pgwire.AppendParameterStatus(b, name, value)
 	}
+	w, err := s.welcomeFor(ctx, active)
+	if err != nil {
+		return err
+	}
+	if s.welcome = w; ownPath {
+		s.settings.path = w.path
+	}
+	told := maps.Clone(w.parameters.values)
+	if _, ok := asked.settings[applicationName]; !ok {
+		told[applicationName] = cmp.Or(s.startName, w.name)
+	}
+	told["session_authorization"] = s.who.User // the upstream role is none of the client's business
+	b := pgwire.AppendAuthOK(nil)
+	for _, name := range slices.Sorted(maps.Keys(told)) {
+		b = pgwire.AppendParameterStatus(b, name, told[name])
+	}
+	s.word.Lock()
+	s.told, s.seen = told, w.parameters
+	s.word.Unlock()
 	key := s.server.cancels.issue(s)
 	s.process = key.Process
 	b = pgwire.AppendBackendKeyData(b, key)
 	if err := s.out.send(pgwire.AppendReady(b, 'I')); err != nil {
-		lease.Release(false)
 		return err
 	}
 	return nil
+}
+
+// plainName reports whether Postgres takes an application_name as it is (src/backend/utils/misc/guc_tables.c: it is cut at 63 bytes, and other bytes replaced).
+func plainName(name string) bool {
+	for i := range len(name) {
+		if name[i] < ' ' || name[i] > '~' {
+			return false
+		}
+	}
+	return name != "" && len(name) < 64
 }

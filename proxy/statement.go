@@ -37,11 +37,11 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 	case pgwire.MsgBind:
 		return s.bind(ctx)
 	case pgwire.MsgDescribe:
-		return s.describe()
+		return s.describe(ctx)
 	case pgwire.MsgExecute:
 		return s.execute(ctx)
 	case pgwire.MsgClose:
-		return s.closeNamed()
+		return s.closeNamed(ctx)
 	case pgwire.MsgFlush:
 		return s.flush()
 	case pgwire.MsgSync:
@@ -106,6 +106,20 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		s.notRun(f, began)
 		return s.refuse(f, simple)
 	}
+	if f := s.lease(ctx); f != nil {
+		permit.Done()
+		return s.refuse(f, simple)
+	}
+	return s.runQuery(run)
+}
+
+// runQuery sends a Query that may run.
+func (s *session) runQuery(run *execution) error {
+	plan := run.plan
+	if err := s.beforeSending(run.made); err != nil {
+		run.permit.Done()
+		return err
+	}
 	text := plan.Splice(s.who.Tenant)
 	if run.made.deallocates != "" {
 		text = run.made.text(s.who.Tenant)
@@ -114,8 +128,8 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		run.made = nil // what is outstanding must not hold on to its text
 	}
 	sql := pgwire.AppendQuery(nil, text)
-	if permit.RowsPerStatement > 0 && returns(plan) {
-		run.maxRows = permit.RowsPerStatement
+	if most := run.permit.RowsPerStatement; most > 0 && returns(plan) {
+		run.maxRows = most
 	}
 	if run.maxRows > 0 || run.counts {
 		if writes(plan) && !controls(plan) {
@@ -272,6 +286,9 @@ func (s *session) send(e expectation, message []byte) (pushed, error) {
 	if err != nil || outcome == ignored {
 		return outcome, err
 	}
+	if e.kind == answerQuery { // which ends the unnamed statement
+		s.up.statements.setUnnamed(nil)
+	}
 	if _, err := s.up.Write(message); err != nil {
 		return over, s.upstreamGone()
 	}
@@ -330,6 +347,9 @@ func (s *session) refuseParse(f *failure, name string) error {
 // alone reports whether no transaction, explicit or not, is open upstream. While the upstream skips messages it waits for a Sync, also
 // behind a Query that it has skipped.
 func (s *session) alone() bool {
+	if s.up == nil {
+		return true
+	}
 	empty, status := s.pipe.state()
 	return empty && status == 'I' && !s.open && !s.pipe.skips()
 }
@@ -337,7 +357,7 @@ func (s *session) alone() bool {
 // groupEnded notes a Sync, or a Query: what was not in an explicit transaction has ended.
 func (s *session) groupEnded() {
 	s.open, s.wrote = false, false
-	s.known.groupEnded()
+	s.known.groupEnded(s.pipe.settled)
 	s.settings.groupEnded()
 	s.schema.groupEnded()
 }

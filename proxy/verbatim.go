@@ -390,9 +390,7 @@ func (s *session) over() bool {
 func (s *session) disconnect() {
 	if s.own != nil {
 		s.own.release()
-		return
 	}
-	s.up.lease.Release(false)
 }
 
 // database is what clients call the database that tenants share.

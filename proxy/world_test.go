@@ -77,7 +77,9 @@ type worldOptions struct {
 	wire       proxy.Wire
 	pool       pool.Config
 	tls        proxy.TLS
-	pg         *throwaway.Postgres
+	// prepared is how many prepared statements a connection keeps.
+	prepared int
+	pg       *throwaway.Postgres
 }
 
 // newWorld starts one; everything ends with the test.
@@ -99,6 +101,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.pool.Size == 0 {
 		o.pool.Size = 100
 	}
+	o.pool.Backend = proxy.NewBackend(slog.New(slog.NewTextHandler(&logger{t: t}, nil)), o.prepared)
 	shared := pool.New(o.pool)
 	w.active = proxy.Active{Planner: w.planner(policyYAML), Users: w.users("acme_app", "globex_app", "support", "migrator"), Pool: shared,
 		SearchPath: []string{"public"}}
@@ -180,6 +183,15 @@ func (w *world) dsnOf(user string, params ...string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: w.listener.Addr().String(), Path: "/" + w.database,
 		RawQuery: strings.ReplaceAll(q.Encode(), "+", "%20")}
 	return u.String()
+}
+
+// connectAs logs in with pgx.
+func (w *world) connectAs(user string) *pgx.Conn {
+	w.t.Helper()
+	conn, err := pgx.Connect(context.Background(), w.dsnOf(user))
+	must(w.t, err)
+	w.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // connect logs in as acme with pgx.

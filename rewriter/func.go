@@ -152,6 +152,9 @@ func (p *pass) vouched(schema, name string, nargs int) bool {
 		if nargs >= 0 && !ok {
 			return false
 		}
+		if f.Extension == "" && f.Volatility == 'v' {
+			p.effects |= EffectUnknown
+		}
 		any = any || ok
 	}
 	return any

@@ -64,6 +64,8 @@ type pass struct {
 	channels map[string]string
 	// setting is what a set_config of the statement at hand changes that the session has to know; nil for nothing.
 	setting *SettingChange
+	// effects are what the text's calls of user functions may do.
+	effects Effects
 	// noParams is set where Postgres knows no parameters in any protocol.
 	noParams bool
 

@@ -78,6 +78,8 @@ type Plan struct {
 	Params []TenantArgument
 	// Relations tell what was done to each relation, in order of appearance, for explain and logs.
 	Relations []RelationNote
+	// Effects are what the plan may do to the state of its session upstream.
+	Effects Effects
 	// Fingerprint is libpg_query's fingerprint of the client's text: 16 hex digits, without values.
 	Fingerprint string
 	// size is what the plan counts for in the cache, in bytes.

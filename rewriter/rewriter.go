@@ -216,6 +216,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 	plan.SQL, plan.splices, plan.origins = out.text, out.splices, clientOrigins(out.origins, p.req.SQL)
 	plan.hidden, plan.through = r.hidden, p.throughs > 0
 	plan.names = clientPlaces(p.names, p.req.SQL)
+	plan.Effects = p.effects | effectsOf(plan, plan.SQL)
 	if !mutating {
 		tenants := map[int32]policy.ColumnType{}
 		for _, t := range plan.Tenants {

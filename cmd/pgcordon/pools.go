@@ -7,12 +7,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"pgcordon/config"
+	"pgcordon/proxy"
 	"pgcordon/proxy/observe"
 	"pgcordon/proxy/pool"
 )
 
 func poolConfig(cfg *config.Config, log *slog.Logger) pool.Config {
-	return poolOf(&cfg.Upstream.Config, cfg.Pool, log)
+	c := poolOf(&cfg.Upstream.Config, cfg.Pool, log)
+	c.Backend = proxy.NewBackend(log, cfg.Pool.MaxPrepared)
+	return c
 }
 
 func poolOf(upstream *pgconn.Config, p config.Pool, log *slog.Logger) pool.Config {

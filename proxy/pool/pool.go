@@ -64,11 +64,14 @@ func (p *Pool) Database() string {
 	return p.cfg.Upstream.Database
 }
 
-// Configure replaces the sizes and times; Upstream, Backend, Log and Plain stay. Connections beyond a smaller Size are closed when they are idle.
+// Configure replaces the sizes and times, and what new connections get for a Backend; Upstream, Log and Plain stay. Connections beyond a smaller Size are closed when they are idle.
 func (p *Pool) Configure(cfg Config) {
 	p.mu.Lock()
 	defer p.unlock()
-	cfg.Upstream, cfg.Backend, cfg.Log, cfg.Plain = p.cfg.Upstream, p.cfg.Backend, p.cfg.Log, p.cfg.Plain
+	cfg.Upstream, cfg.Log, cfg.Plain = p.cfg.Upstream, p.cfg.Log, p.cfg.Plain
+	if cfg.Backend == nil {
+		cfg.Backend = p.cfg.Backend
+	}
 	p.cfg = cfg.withDefaults()
 	for p.idle > 0 && p.open > p.cfg.Size {
 		p.discard(p.oldest(), ClosedSurplus)

@@ -124,7 +124,7 @@ func newSite(t testing.TB, w *world, database string) *site {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	upstream, err := pgconn.ParseConfig(w.pg.DSN("app_proxy", database))
 	must(t, err)
-	s.pool = pool.New(pool.Config{Upstream: upstream, Size: 100})
+	s.pool = pool.New(pool.Config{Upstream: upstream, Size: 100, Backend: proxy.NewBackend(quiet, 0)})
 	users := auth.NewDirectory([]auth.User{
 		{Name: "attacker", Verifier: verifier(), Tenant: w.attacker},
 		{Name: "victim", Verifier: verifier(), Tenant: w.victim},

@@ -60,7 +60,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 	p := &Proxy{
 		planner: rewriter.New(bound, rewriter.Options{}),
 		path:    snapshot.SearchPath,
-		pool:    pool.New(pool.Config{Upstream: upstream, Size: 4 * Tenants}),
+		pool:    pool.New(pool.Config{Upstream: upstream, Size: Tenants, Backend: proxy.NewBackend(nil, 0)}),
 		served:  make(chan error, 1),
 	}
 	p.server = proxy.New(proxy.Config{

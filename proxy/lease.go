@@ -1,0 +1,257 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"pgcordon/proxy/pgwire"
+	"pgcordon/proxy/pool"
+)
+
+// A session has a connection to the upstream, its lease, from the first message that needs one until nothing binds it to that connection:
+// the upstream is idle, nothing is outstanding, no group of messages open, and the session has left nothing there that cannot be moved.
+// Who makes the last of these true gives the connection back: the relay, when it has written the last answer; the session's goroutine,
+// when it begins to wait for the client; or a cancel request that has ended.
+
+// pins are the reasons why a session keeps its connection between transactions.
+type pins uint16
+
+const (
+	pinSession   pins = 1 << iota // pool_mode session
+	pinTemporary                  // temporary tables, or anything else in the temporary schema
+	pinCursor                     // cursors WITH HOLD
+	pinListen                     // channels it listens to
+	pinLock                       // advisory locks of the session
+	pinPrepared                   // statements that PREPARE has made
+	pinSequence                   // it reads what its sequences gave last
+	pinUnmovable                  // what nothing can take away, as the seed of random()
+	pinKinds     = iota
+)
+
+// pinNames are the names of the pins, in the order of their bits: the label values of a metric.
+var pinNames = [pinKinds]string{"session", "temporary", "cursor", "listen", "lock", "prepare", "sequence", "seed"}
+
+// lease is the part of a pipeline that says which connection the session has, and what binds it to it.
+type lease struct {
+	up *upstream
+	// parked is set while the session's goroutine waits for its client; relaying while the relay is busy with what has come.
+	parked, relaying bool
+	// open is set while messages of the extended protocol have gone upstream without a Sync.
+	open bool
+	// pinned is why the connection is kept. suspect is set while something may have happened to the state of the session upstream
+	// that was not looked at yet.
+	pinned  pins
+	suspect bool
+}
+
+// detach takes the connection from the session if nothing binds it; nil when something does. p.mu is held. What it returns is to be given back
+// when p.mu is not held any more.
+func (p *pipeline) detach() *upstream {
+	up := p.up
+	if up == nil || !p.parked || p.relaying || p.open || p.suspect || p.pinned != 0 ||
+		p.count > 0 || p.status != 'I' || p.failed || p.blocked > 0 || p.closed {
+		return nil
+	}
+	p.up = nil
+	return up
+}
+
+// giveBack returns a connection on which nothing of the session is left. Nil is none.
+func (u *upstream) giveBack() {
+	if u == nil {
+		return
+	}
+	u.relay.attached.Store(nil)
+	u.conn.Release(true)
+}
+
+// enter says that the relay of this connection begins to handle what has come; false when it is not the session's any more.
+func (p *pipeline) enter(u *upstream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.up != u {
+		return false
+	}
+	p.relaying = true
+	return true
+}
+
+// left says that the relay has handled what has come.
+func (p *pipeline) left() {
+	p.mu.Lock()
+	p.relaying = false
+	up := p.detach()
+	if p.closed {
+		p.cond.Broadcast()
+	}
+	p.mu.Unlock()
+	up.giveBack()
+}
+
+// park says that the session's goroutine waits for its client.
+func (p *pipeline) park() {
+	p.mu.Lock()
+	p.parked = true
+	up := p.detach()
+	p.mu.Unlock()
+	up.giveBack()
+}
+
+// unpark ends that, and returns the connection that the session has, or nil.
+func (p *pipeline) unpark() *upstream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parked = false
+	return p.up
+}
+
+// attach makes a connection that was acquired the session's.
+func (p *pipeline) attach(u *upstream) {
+	p.mu.Lock()
+	p.up = u
+	p.mu.Unlock()
+}
+
+// isOpen reports whether messages of the extended protocol have gone upstream without a Sync.
+func (p *pipeline) isOpen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
+// idle reports whether the upstream has answered all and waits for nothing, and its transaction status.
+func (p *pipeline) idle() (status byte, idle bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status, p.count == 0 && !p.open && !p.failed && p.blocked == 0
+}
+
+// pin adds reasons to keep the connection.
+func (p *pipeline) pin(why pins) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pinned |= why
+}
+
+// pins returns the reasons why the connection is kept.
+func (p *pipeline) pins() pins {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pinned
+}
+
+// suspects notes that the state of the session upstream has to be looked at before the connection can be given back.
+func (p *pipeline) suspects() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.suspect = true
+}
+
+// examined notes that it was looked at, and what keeps the connection.
+func (p *pipeline) examined(why pins) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.suspect, p.pinned = false, why
+}
+
+// lease gets the session a connection, if it has none.
+func (s *session) lease(ctx context.Context) *failure {
+	if s.up != nil {
+		return nil
+	}
+	for {
+		active := s.server.active.Load()
+		conn, err := active.Pool.Acquire(acquiring{ctx, s}, pool.Request{Key: s.key, Tenant: s.tenant, Prefer: s.last})
+		if err != nil {
+			s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
+			return unreachable(err)
+		}
+		s.last = conn
+		up, ok := conn.Backend.(*upstream)
+		if !ok {
+			s.server.log.Error("the pool's connections have no Backend of package proxy")
+			conn.Release(false)
+			return internal()
+		}
+		if f, ok := s.take(up); ok {
+			return f
+		}
+	}
+}
+
+// take makes an acquired connection the session's; false when it is of no use. Its settings are made the session's with the next write.
+func (s *session) take(up *upstream) (f *failure, ok bool) {
+	s.pipe.attach(up)
+	s.up = up
+	up.relay.attached.Store(s)
+	if up.conn.Dead() { // and if it dies from now on, its relay tells the session
+		s.pipe.attach(nil)
+		s.up = nil
+		up.relay.attached.Store(nil)
+		up.conn.Release(false)
+		return nil, false
+	}
+	s.announce(up)
+	if err := s.carry(up); err != nil {
+		return lost(), true
+	}
+	return nil, true
+}
+
+// acquiring is a context that lets what was answered leave before anybody waits for its end.
+type acquiring struct {
+	context.Context
+	s *session
+}
+
+// Done is what a waiter asks a context for.
+func (a acquiring) Done() <-chan struct{} {
+	_ = a.s.out.flush() // the next write meets the error again
+	return a.Context.Done()
+}
+
+// resetTimeout is how long the upstream may take to drop what a session has left on a connection.
+const resetTimeout = 5 * time.Second
+
+// giveUp ends the session's hold on its connection: one that is clean, or can be cleaned, goes back; any other is closed.
+func (s *session) giveUp() {
+	up, clean := s.pipe.end()
+	s.up = nil
+	if up == nil {
+		return
+	}
+	if clean && !s.torn && (s.pipe.pins() == 0 || s.reset(up)) {
+		up.giveBack()
+		return
+	}
+	s.terminate(up)
+	_ = up.conn.Close() // ends its relay
+	<-up.relay.done
+	up.conn.Release(false)
+}
+
+// end ends the pipeline for the session's side, once the relay is not busy with it, and returns the connection that the session had. clean says
+// that nothing is outstanding on it.
+func (p *pipeline) end() (up *upstream, clean bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clean = p.up != nil && p.count == 0 && p.status == 'I' && !p.open && !p.failed && !p.suspect && !p.closed && p.pinned&pinUnmovable == 0
+	p.closed = true
+	for p.blocked > 0 || clean && p.relaying {
+		p.cond.Wait()
+	}
+	up, p.up = p.up, nil
+	return up, clean
+}
+
+// reset drops all that the session has left on a connection that keeps it.
+func (s *session) reset(up *upstream) bool {
+	up.relay.attached.Store(nil)
+	ctx, stop := context.WithTimeout(context.Background(), resetTimeout)
+	defer stop()
+	if up.alone(ctx, pgwire.AppendQuery(nil, "DISCARD ALL")) != nil {
+		return false
+	}
+	up.forgetAll()
+	return true
+}
