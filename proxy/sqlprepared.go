@@ -118,7 +118,8 @@ func (s *session) beforeRun(ctx context.Context, plan *rewriter.Plan) (*failure,
 				}
 				s.settings.stale, s.settings.touched, s.settings.inGroup = true, true, true // what it runs may be a set_config
 			}
-		case rewriter.KindExecute:
+		}
+		if c := &plan.Statements[i]; c.Executes {
 			prepared := inText[c.Name]
 			if prepared == nil {
 				st, f, err := s.executed(ctx, c.Name)
@@ -200,7 +201,10 @@ func (s *session) executing(run *execution) string {
 func namesPrepared(plan *rewriter.Plan) bool {
 	for i := range plan.Statements {
 		switch plan.Statements[i].Kind {
-		case rewriter.KindPrepare, rewriter.KindExecute, rewriter.KindDeallocate, rewriter.KindDiscardAll:
+		case rewriter.KindPrepare, rewriter.KindDeallocate, rewriter.KindDiscardAll:
+			return true
+		}
+		if plan.Statements[i].Executes {
 			return true
 		}
 	}

@@ -54,8 +54,7 @@ func (p *pass) classify(n *pg.Node) Statement {
 		p.createTable(v.CreateStmt)
 		return Statement{Kind: KindTemporary, Writes: true}
 	case *pg.Node_CreateTableAsStmt:
-		p.createTableAs(v.CreateTableAsStmt)
-		return Statement{Kind: KindTemporary, Writes: true}
+		return p.createTableAs(v.CreateTableAsStmt)
 	case *pg.Node_DropStmt:
 		p.dropTable(n, v.DropStmt)
 		return Statement{Kind: KindTemporary, Writes: true}

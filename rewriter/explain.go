@@ -33,15 +33,17 @@ func (p *pass) explain(s *pg.ExplainStmt) Statement {
 		inner.Writes = true
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
 		inner = p.statement(s.Query)
-	case *pg.Node_CreateTableAsStmt:
+	case *pg.Node_CreateTableAsStmt, *pg.Node_ExecuteStmt:
 		inner = p.statement(s.Query)
 	default:
 		p.deny(stateFeature, ruleStatementKind, "EXPLAIN of "+statementName(nodeName(s.Query))+" is not supported", "")
 	}
+	out := Statement{Kind: KindExplain, Writes: analyze && inner.Writes, Returns: true,
+		Executes: inner.Executes, Name: inner.Name, Arguments: inner.Arguments}
 	if inner.Kind == KindTemporary { // also by SELECT INTO; with ANALYZE the table is made
-		return Statement{Kind: KindTemporary, Writes: analyze, Returns: true}
+		out.Kind = KindTemporary
 	}
-	return Statement{Kind: KindExplain, Writes: analyze && inner.Writes, Returns: true}
+	return out
 }
 
 // explainOptions checks the options, and tells whether the statement will be run.

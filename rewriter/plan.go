@@ -104,7 +104,9 @@ type Statement struct {
 	Name string
 	// Prepared is what a KindPrepare statement makes.
 	Prepared *Prepared
-	// Arguments are those of KindExecute.
+	// Executes is set for KindExecute, and for an EXPLAIN or CREATE TABLE AS of it: the statement runs what PREPARE has made under Name.
+	Executes bool
+	// Arguments are those of the EXECUTE.
 	Arguments []ExecuteArgument
 	// Copy is set for KindCopy.
 	Copy *Copy

@@ -41,10 +41,8 @@ func preparedName(name string) string {
 // clientNames puts the client's names of prepared statements into a message that quotes the upstream's.
 func clientNames(message string, statements []Statement) string {
 	for i := range statements {
-		switch statements[i].Kind {
-		case KindPrepare, KindExecute, KindDeallocate:
-			name := statements[i].Name
-			message = strings.ReplaceAll(message, `"`+preparedName(name)+`"`, `"`+name+`"`)
+		if st := &statements[i]; st.Executes || st.Kind == KindPrepare || st.Kind == KindDeallocate {
+			message = strings.ReplaceAll(message, `"`+preparedName(st.Name)+`"`, `"`+st.Name+`"`)
 		}
 	}
 	return message
@@ -148,7 +146,7 @@ func (p *pass) declareVanished(s *pg.PrepareStmt, own parameters) {
 
 // execute rewrites EXECUTE. Its arguments are expressions without relations; the session compares those that stand for the tenant.
 func (p *pass) execute(s *pg.ExecuteStmt) Statement {
-	st := Statement{Kind: KindExecute, Name: s.Name, Writes: true, Returns: true}
+	st := Statement{Kind: KindExecute, Executes: true, Name: s.Name, Writes: true, Returns: true}
 	for _, a := range s.Params {
 		if r := a.GetParamRef(); r != nil {
 			p.denyAt(r.Location, stateUndefinedParam, ruleParameter, fmt.Sprintf("there is no parameter $%d", r.Number), "")

@@ -138,38 +138,42 @@ func (p *pass) newConstraint(c *pg.Constraint, sc *scope) {
 	}
 }
 
-// createTableAs allows CREATE TEMPORARY TABLE AS over a query, which is confined like any other.
-func (p *pass) createTableAs(s *pg.CreateTableAsStmt) {
+// createTableAs allows CREATE TEMPORARY TABLE AS over a query, or over an EXECUTE of one, which is confined like any other.
+func (p *pass) createTableAs(s *pg.CreateTableAsStmt) Statement {
+	st := Statement{Kind: KindTemporary, Writes: true}
 	i := s.Into
 	if s.Objtype != pg.ObjectType_OBJECT_TABLE {
 		p.deny(statePrivilege, ruleStatementKind, "CREATE MATERIALIZED VIEW is refused", "Tenants may not change the schema.")
-		return
+		return st
 	}
 	if !p.newTemporary(i.Rel, "CREATE TABLE AS") {
-		return
+		return st
 	}
 	if len(i.Options) > 0 || i.AccessMethod != "" || i.TableSpaceName != "" || i.ViewQuery != nil {
 		p.deny(stateFeature, ruleTemporary, "this kind of temporary table is not supported", "Leave out WITH, USING and TABLESPACE.")
-		return
-	}
-	sel := s.Query.GetSelectStmt()
-	if sel == nil {
-		p.deny(stateFeature, ruleTemporary, nodeName(s.Query)+" in CREATE TABLE AS is not supported", "Use a query.")
-		return
-	}
-	cols := renamed(p.selectStmt(sel, nil, nil), i.ColNames)
-	if p.denial != nil {
-		return
+		return st
 	}
 	rel := &catalog.Relation{Schema: catalog.TemporarySchema, Name: i.Rel.Relname, Kind: catalog.Table}
-	for _, c := range cols {
-		rel.Columns = append(rel.Columns, catalog.Column{Name: c.name, TypeOID: c.typ, Collation: c.collation})
+	switch q := s.Query.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		for _, c := range renamed(p.selectStmt(q.SelectStmt, nil, nil), i.ColNames) {
+			rel.Columns = append(rel.Columns, catalog.Column{Name: c.name, TypeOID: c.typ, Collation: c.collation})
+		}
+	case *pg.Node_ExecuteStmt: // of columns that are not known before it runs
+		made := p.execute(q.ExecuteStmt)
+		st.Executes, st.Name, st.Arguments = true, made.Name, made.Arguments
+	default:
+		p.deny(stateFeature, ruleTemporary, nodeName(s.Query)+" in CREATE TABLE AS is not supported", "Use a query.")
+	}
+	if p.denial != nil {
+		return st
 	}
 	p.note(&policy.BoundTable{Relation: rel, Scope: policy.ScopeTemporary}, rel.Name, nil, "temporary: filled from the query")
 	p.changeTables()
 	if p.ownTables[rel.Name] == nil || !s.IfNotExists {
 		p.ownTables[rel.Name] = rel
 	}
+	return st
 }
 
 // selectInto turns SELECT INTO into CREATE TABLE AS, which is the same (Postgres manual, "SELECT INTO").

@@ -35,7 +35,7 @@ func (s *sweeper) explain(x *pg.ExplainStmt) {
 	switch x.Query.GetNode().(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
 		s.statement(x.Query, sweepEnv{})
-	case *pg.Node_CreateTableAsStmt, *pg.Node_DeclareCursorStmt:
+	case *pg.Node_CreateTableAsStmt, *pg.Node_DeclareCursorStmt, *pg.Node_ExecuteStmt:
 		s.top(x.Query)
 	default:
 		s.fail("EXPLAIN of %T", x.Query.GetNode())

@@ -87,10 +87,13 @@ func (s *sweeper) newConstraint(c *pg.Constraint, e sweepEnv) {
 }
 
 func (s *sweeper) createTableAs(c *pg.CreateTableAsStmt) {
-	q := c.Query.GetSelectStmt()
-	if q == nil || c.Objtype != pg.ObjectType_OBJECT_TABLE || c.IsSelectInto {
+	q, made := c.Query.GetSelectStmt(), c.Query.GetExecuteStmt()
+	if q == nil && made == nil || c.Objtype != pg.ObjectType_OBJECT_TABLE || c.IsSelectInto {
 		s.fail("CREATE TABLE AS of %v from %T", c.Objtype, c.Query.GetNode())
 		return
+	}
+	if made != nil {
+		s.execute(made)
 	}
 	s.query(q, sweepEnv{}, nil)
 	s.makes(c.Into.GetRel())

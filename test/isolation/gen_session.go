@@ -140,10 +140,23 @@ func (g *generator) preparation() []*Step {
 			steps = append(steps, g.statement(g.anything))
 		}
 	}
+	if g.chance(20) {
+		steps = append(steps, g.tableOf(p)...)
+	}
 	if inside {
 		steps = append(steps, g.say("transaction", ends))
 	}
-	return append(steps, g.say("DEALLOCATE", "DEALLOCATE "+g.word("", "PREPARE ")+g.word(name, name, "ALL")))
+	return append(steps, g.say("DROP TABLE", "DROP TABLE IF EXISTS pg_temp.made"), g.say("DEALLOCATE", "DEALLOCATE "+g.word("", "PREPARE ")+g.word(name, name, "ALL")))
+}
+
+// tableOf makes a temporary table of what a prepared statement returns, and reads it.
+func (g *generator) tableOf(p *Preparation) []*Step {
+	return []*Step{
+		g.statement(func() (*Node, string, bool) {
+			return n("CREATE TEMP TABLE ", g.word("", "", "IF NOT EXISTS "), "made AS ", &Execution{Of: p}, g.word("", "", " WITH NO DATA")), "CREATE TABLE AS EXECUTE", false
+		}),
+		g.statement(func() (*Node, string, bool) { return n("SELECT * FROM ", g.word("made", "pg_temp.made")), "SELECT", false }),
+	}
 }
 
 // advisory makes steps of two tenants over the same keys: neither ever waits for the other.
