@@ -86,6 +86,9 @@ func (p *pass) functionsScan() bool {
 		}
 		for _, overloads := range s.Functions {
 			for _, f := range overloads {
+				if p.bound.Extension(f.Extension) && policy.ExtensionRefusal(f.Extension, f.Name) == "" {
+					continue // it reads no table
+				}
 				called := p.vouchedFor(f)
 				if called && f.ReturnsSet && f.Language == "sql" || (called || f.Extension == "") && opensCursors(f) {
 					return true

@@ -2,6 +2,7 @@ package rewriter
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -59,6 +60,7 @@ func (s *sweeper) noForeignScans() {
 			for _, f := range overloads {
 				words := cursorWords[f.Language]
 				switch {
+				case slices.Contains(s.in.bound.Policy.Extensions, f.Extension) && policy.ExtensionRefusal(f.Extension, f.Name) == "":
 				case f.Language == "c" || f.Language == "internal" || f.Extension != "" && !s.vouched(f):
 				case words == nil || words.MatchString(f.Source) || f.Language == "sql" && f.ReturnsSet && s.vouched(f):
 					s.fail("WHERE CURRENT OF beside function %s.%s(%s)", f.Schema, f.Name, f.IdentityArgs)

@@ -25,6 +25,8 @@ var strayCursors = []struct {
 	{"a cursor in SQL", func(_, o *catalog.Function) { o.Source = "DECLARE c CURSOR FOR SELECT 1" }, true},
 	{"another language", func(_, o *catalog.Function) { o.Language, o.Source = "plperl", "" }, true},
 	{"C", func(v, o *catalog.Function) { v.Language, v.ReturnsSet, o.Language = "c", true, "c" }, false},
+	{"an extension's that the policy opens", func(v, _ *catalog.Function) { v.ReturnsSet, v.Extension, v.Name = true, "citext", "regexp_matches" }, false},
+	{"an extension's that the policy does not open", func(v, _ *catalog.Function) { v.ReturnsSet, v.Extension = true, "dblink" }, true},
 	{"an extension's that nobody can call", func(_, o *catalog.Function) { o.Language, o.Extension = "plpython3u", "x" }, false},
 }
 
@@ -33,6 +35,7 @@ func TestPositionedBesideFunctions(t *testing.T) {
 	for _, c := range strayCursors {
 		t.Run(c.name, func(t *testing.T) {
 			bound := goldenBound(t)
+			bound.Policy.Extensions = []string{"citext"}
 			functions := bound.Catalog.Schemas["public"].Functions
 			for _, f := range functions["tax"] {
 				if len(f.Args) == 1 {

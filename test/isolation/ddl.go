@@ -14,7 +14,7 @@ const appRole = "app"
 // default, which is what the proxy does for an INSERT that leaves it out, or does not exist where it is hidden; and what the policy denies, the role may not touch.
 func (s *Schema) DDL(own int) string {
 	var b strings.Builder
-	b.WriteString("CREATE SCHEMA billing;\n")
+	b.WriteString("CREATE SCHEMA billing;\n" + s.extensionDDL())
 	for _, t := range s.Tables {
 		t = t.in(own)
 		switch {
@@ -155,7 +155,7 @@ func (t *Table) sequence() string {
 
 // Policy returns the policy under which the shared database is served.
 func (s *Schema) Policy() *policy.Policy {
-	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType, Statements: policy.Statements{Truncate: true, Temporary: true}}
+	p := &policy.Policy{Column: s.DefaultColumn, Type: s.DefaultType, Statements: policy.Statements{Truncate: true, Temporary: true}, Extensions: s.Extensions}
 	for _, t := range s.Tables {
 		if t.Scope == policy.ScopeDenied {
 			continue // what no rule names is denied

@@ -20,6 +20,7 @@
 //     an error (0, text that is no number) in the rows of some tenants; expressions over them are made for the other tenants only. So
 //     a condition that is evaluated on another tenant's row shows as an error that the own world does not have.
 //     TestStatementsHaveOneAnswer runs two copies of one world against each other, under different planner settings, to prove it.
+//   - In each fifth schema there are the extensions citext, hstore, pg_trgm, pgcrypto, unaccent and uuid-ossp, as far as the server has them.
 //   - Default rows (scope mixed) are in every world, and row security keeps them from being written in the tenants' own. Rows that are
 //     marked as deleted are in the shared world alone; those that a DELETE marks are gone from the own one. So keys hold among live rows,
 //     no foreign key refers to such a table, and RETURNING of a DELETE does not ask for the mark. Rows marked from the start must not change.

@@ -45,6 +45,11 @@ func (g *generator) leaf(t Type, sc *scope) *Node {
 func (g *generator) operation(t Type, sc *scope, depth int) *Node {
 	e := func(t Type) *Node { return g.expr(t, sc, depth) }
 	leaf := func(t Type) *Node { return g.leaf(t, sc) }
+	if name := g.extension(20); name != "" {
+		if x := g.extensionCall(name, t, sc, depth); x != nil {
+			return x
+		}
+	}
 	switch t {
 	case Int4:
 		if x := g.hazardous(sc); x != nil && g.chance(40) {
@@ -175,6 +180,9 @@ var comparisons = []string{"=", "=", "=", "<>", "<", "<=", ">", ">="}
 func (g *generator) simpleCond(sc *scope, depth int) *Node {
 	if x := g.hazardous(sc); x != nil && g.chance(25) {
 		return n(x, " ", pick(g, comparisons), " ", g.typed(Int4))
+	}
+	if name := g.extension(15); name != "" {
+		return g.extensionCondition(name, sc)
 	}
 	cols := g.columns(sc, func(c *col) bool { return true })
 	if len(cols) == 0 {

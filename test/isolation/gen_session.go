@@ -155,7 +155,9 @@ func (g *generator) tableOf(p *Preparation) []*Step {
 		g.statement(func() (*Node, string, bool) {
 			return n("CREATE TEMP TABLE ", g.word("", "", "IF NOT EXISTS "), "made AS ", &Execution{Of: p}, g.word("", "", " WITH NO DATA")), "CREATE TABLE AS EXECUTE", false
 		}),
-		g.statement(func() (*Node, string, bool) { return n("SELECT * FROM ", g.word("made", "pg_temp.made")), "SELECT", false }),
+		g.statement(func() (*Node, string, bool) {
+			return n("SELECT * FROM ", g.word("made", "pg_temp.made")), "SELECT", false
+		}),
 	}
 }
 

@@ -82,6 +82,11 @@ func TestStatementsHaveOneAnswer(t *testing.T) {
 		r := random(seed, 0)
 		s := NewSchema(r)
 		s.Major = pg.Major
+		if round%3 == 1 {
+			if err := s.extend(ctx, pg); err != nil {
+				t.Fatal(err)
+			}
+		}
 		w, err := NewWorlds(ctx, pg, s, Shared{Twin: r.IntN(Tenants), PlanSettings: somePlanSettings(r)})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)

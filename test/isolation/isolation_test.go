@@ -103,6 +103,11 @@ func (h *hunt) round(seed uint64) {
 	r := random(seed, 0)
 	s := NewSchema(r)
 	s.Major = h.pg.Major
+	if seed%5 == 1 {
+		if err := s.extend(ctx, h.pg); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 	w, err := h.worlds(ctx, s, somePlanSettings(r))
 	if err != nil {
 		h.findings.Add(1)

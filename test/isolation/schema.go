@@ -101,6 +101,8 @@ type Schema struct {
 	Hidden bool
 	// Major is the servers'.
 	Major int
+	// Extensions are those that every database has.
+	Extensions []string
 }
 
 type family struct {
