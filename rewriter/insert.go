@@ -238,7 +238,7 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 	switch c.Action {
 	case pg.OnConflictAction_ONCONFLICT_NOTHING:
 	case pg.OnConflictAction_ONCONFLICT_UPDATE:
-		excluded := &item{name: "excluded", columns: it.columns, hidden: it.hidden, global: true}
+		excluded := &item{name: "excluded", columns: it.columns, hidden: it.hidden, through: it.through, global: true}
 		inner := &scope{parent: sc.parent, ctes: sc.ctes, items: append(sc.items[:len(sc.items):len(sc.items)], excluded)}
 		p.assignments(c.TargetList, t, inner)
 		p.expr(c.WhereClause, inner)

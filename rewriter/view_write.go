@@ -298,8 +298,10 @@ func (p *pass) insertThrough(s *pg.InsertStmt, width int, it *item) {
 	if it.through == nil || p.denial != nil {
 		return
 	}
-	if c := s.OnConflictClause; c != nil && c.Action == pg.OnConflictAction_ONCONFLICT_UPDATE {
-		p.deny(stateFeature, ruleViewWrite, "ON CONFLICT DO UPDATE through a view is not supported", "Write to the table.")
+	if c := s.OnConflictClause; c != nil && c.Action == pg.OnConflictAction_ONCONFLICT_UPDATE &&
+		slices.ContainsFunc(it.through.levels, func(l viewLevel) bool { return l.where != nil }) {
+		// Postgres has an error of its own for a row that the view does not show.
+		p.deny(stateFeature, ruleViewWrite, "ON CONFLICT DO UPDATE through a view with a condition is not supported", "Write to the table.")
 		return
 	}
 	if len(s.Cols) == 0 && s.SelectStmt != nil {
@@ -331,6 +333,7 @@ func (p *pass) insertThrough(s *pg.InsertStmt, width int, it *item) {
 		}
 		e.Name = c.base
 	}
+	p.throughColumns(s.OnConflictClause.GetTargetList(), it, "update")
 }
 
 // throughReference replaces a reference to a column of a view that is written through by the table's column; true when it did, or denied.

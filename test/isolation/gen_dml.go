@@ -176,7 +176,7 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 	if !g.chance(30) {
 		return list("", "", "", 0)
 	}
-	if len(t.Unique) == 0 || t.Over != nil { // through a view DO UPDATE is not supported
+	if len(t.Unique) == 0 || t.conditional() { // through a view with a condition DO UPDATE is not supported
 		return opt(" ON CONFLICT DO NOTHING")
 	}
 	arbiter := idents(pick(g, t.Unique))
@@ -188,7 +188,7 @@ func (g *generator) onConflict(t *Table, src *source, cols []*Column) *List {
 		return opt(" ON CONFLICT", g.word("", " ("+arbiter+")"+where), " DO NOTHING")
 	}
 	target := "(" + arbiter + ")" + where
-	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Inherits == nil && t.PartitionBy == "" && t.PartitionOf == nil && t.SoftDelete == nil {
+	if c := t.by(UseTenant); c != nil && g.chance(20) && t.Over == nil && t.Inherits == nil && t.PartitionBy == "" && t.PartitionOf == nil && t.SoftDelete == nil {
 		target = "ON CONSTRAINT " + ident(t.Name+"_"+c.Name+"_code_key")
 	}
 	excluded := &source{alias: "excluded", cols: src.cols}

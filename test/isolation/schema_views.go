@@ -57,3 +57,8 @@ func (t *Table) stored() *Table {
 	}
 	return t
 }
+
+// conditional tells whether a view that can be written, or one below it, shows some of the rows only.
+func (t *Table) conditional() bool {
+	return t != nil && t.Over != nil && (t.where != "" || t.below.conditional())
+}
