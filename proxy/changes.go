@@ -68,12 +68,28 @@ func exceeds(c *rewriter.Changes, most int64) bool {
 	return c.Any && (c.AtMost == 0 || int64(c.AtMost) > most)
 }
 
-// changesOf are the changes of a plan's statement; of an EXECUTE, those of what it runs, if that is known.
+// changesOf are the changes of a plan's statement; of an EXECUTE, those of what it runs, if that is known. The tag of an EXPLAIN of one does not
+// count them.
 func (s *session) changesOf(plan *rewriter.Plan, i int) (_ *rewriter.Changes, known bool) {
 	c := &plan.Statements[i]
-	if c.Kind != rewriter.KindExecute {
+	if !c.Executes {
 		return &c.Changes, true
 	}
+	changes, known := s.changesOfPrepared(plan, i)
+	switch {
+	case c.Kind == rewriter.KindExecute:
+		return changes, known
+	case !c.Writes:
+		return &c.Changes, true
+	case known && !changes.Any:
+		return changes, true
+	}
+	return &rewriter.Changes{Any: true, Adds: !known || changes.Adds, Uncounted: true}, true
+}
+
+// changesOfPrepared are those of what the statement at i executes.
+func (s *session) changesOfPrepared(plan *rewriter.Plan, i int) (_ *rewriter.Changes, known bool) {
+	c := &plan.Statements[i]
 	for ; i > 0; i-- { // the last one before it
 		if p := &plan.Statements[i-1]; p.Kind == rewriter.KindPrepare && p.Name == c.Name {
 			return &p.Prepared.Plan.Statements[0].Changes, true

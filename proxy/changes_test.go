@@ -164,6 +164,7 @@ func TestUncountableChanges(t *testing.T) {
 	for name, m := range map[string]messages{
 		"WITH that reads": {query("WITH u AS (SELECT 1 AS n) UPDATE numbers SET n = -numbers.n FROM u WHERE u.n = numbers.n")},
 		"few, in parts":   {parse("", "INSERT INTO numbers (n) VALUES (-1), (-2) RETURNING n"), bind("p", ""), exec("p", 1), exec("p", 0), sync_},
+		"EXPLAIN EXECUTE": {query("PREPARE e AS " + update), query("EXPLAIN EXECUTE e")},
 		"COMMIT alone":    {query("BEGIN; INSERT INTO numbers (n) VALUES (-1); COMMIT")},
 	} {
 		if heard := strings.Join(c.say(1, m...), "\n"); strings.Contains(heard, "Error") {
