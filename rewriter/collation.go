@@ -160,11 +160,12 @@ func (p *pass) callCollation(f *pg.FuncCall, before uint32) uint32 {
 }
 
 func (p *pass) paramCollation(n int32) uint32 {
+	types := p.req.ParamTypes
 	if p.preparing {
-		return anyCollation
+		types = p.declared
 	}
-	if i := int(n) - 1; i >= 0 && i < len(p.req.ParamTypes) && p.req.ParamTypes[i] != 0 && p.req.ParamTypes[i] != oidUnknown {
-		return p.typeCollation(p.req.ParamTypes[i], noCollation)
+	if i := int(n) - 1; i >= 0 && i < len(types) && types[i] != 0 && types[i] != oidUnknown {
+		return p.typeCollation(types[i], noCollation)
 	}
 	return noCollation
 }

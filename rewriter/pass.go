@@ -55,6 +55,7 @@ type pass struct {
 	spliced bool
 	// preparing is set inside PREPARE, where parameters are the prepared statement's own; preparedParams is the most that one has.
 	preparing      bool
+	declared       []uint32 // the types that PREPARE declares; 0 for one that is left open
 	preparedParams int
 	// whole is the statement at hand.
 	whole *pg.Node

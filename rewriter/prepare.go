@@ -77,9 +77,15 @@ type parameters struct {
 
 // prepare rewrites PREPARE. Its statement has parameters of its own.
 func (p *pass) prepare(s *pg.PrepareStmt) Statement {
-	for _, n := range s.Argtypes {
-		if t := n.GetTypeName(); !isUnknown(t) {
-			p.typeName(t, &scope{})
+	p.declared = make([]uint32, len(s.Argtypes))
+	for i, n := range s.Argtypes {
+		t := n.GetTypeName()
+		if isUnknown(t) {
+			continue
+		}
+		p.typeName(t, &scope{})
+		if p.declared[i] = unknownType; p.findType(namesOf(t.GetNames())) != nil {
+			p.declared[i] = p.findType(namesOf(t.GetNames())).OID
 		}
 	}
 	outer, writes := parameters{p.clientParams, p.paramUses, p.arguments}, p.writes
@@ -104,6 +110,9 @@ func (p *pass) prepare(s *pg.PrepareStmt) Statement {
 	return Statement{Kind: KindPrepare, Name: client, Prepared: &Prepared{Upstream: s.Name,
 		Plan: &Plan{Statements: []Statement{inner}, ClientParams: own.count, Params: own.arguments}}}
 }
+
+// unknownType is the oid of no type.
+const unknownType = ^uint32(0)
 
 // isUnknown tells whether a parameter's type is left open.
 func isUnknown(t *pg.TypeName) bool {
