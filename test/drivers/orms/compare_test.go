@@ -66,7 +66,7 @@ func normal(e wiretap.Exchange, numbers *strings.Replacer) []string {
 		}
 		return out
 	}
-	for _, line := range e.Answer {
+	for _, line := range withoutToast(e.Answer) {
 		line = numbers.Replace(line)
 		for _, d := range differing {
 			line = d.pattern.ReplaceAllString(line, d.by)
