@@ -33,7 +33,7 @@ func init() {
 		{"EXPLAIN (costs off) SELECT * FROM orders", "neither qualified"},
 		{"EXPLAIN (costs off) DELETE FROM public.orders", "not compared"},
 		{"EXPLAIN (costs off) CREATE TABLE t AS SELECT 1", "not temporary"},
-		{"EXPLAIN (costs off) EXECUTE x", "EXPLAIN of"},
+		{"EXPLAIN (costs off) EXECUTE x", "prepared statement"}, {"EXPLAIN (costs off) REFRESH MATERIALIZED VIEW totals", "EXPLAIN of"},
 		{"EXPLAIN (costs off) DECLARE c CURSOR FOR SELECT * FROM public.orders", "is not compared with the tenant"},
 		{"LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE", "makes other tenants wait"},
 		{"LOCK TABLE public.orders, public.customers IN SHARE MODE", "makes other tenants wait"},
