@@ -287,15 +287,6 @@ func (p *pipeline) waitClosed() {
 	}
 }
 
-// waitUnblocked waits until nobody keeps new messages back.
-func (p *pipeline) waitUnblocked() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.blocked > 0 {
-		p.cond.Wait()
-	}
-}
-
 // setStatus keeps the transaction status of a ReadyForQuery.
 func (p *pipeline) setStatus(status byte) {
 	p.mu.Lock()
