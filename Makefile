@@ -46,8 +46,8 @@ test-matrix: setup
 test-orms: setup
 	go test -tags orms -count=1 -v -timeout 20m -run TestPrograms ./test/drivers/orms
 
-# test-suites: Postgres's own regression suite, pgx's and psycopg2's tests, directly and through the proxy, on Debian; SUITES=pgx for one
-SUITES ?= postgres pgx psycopg2
+# test-suites: Postgres's own regression suite, pgx's, psycopg2's and pgjdbc's tests, directly and through the proxy, on Debian; SUITES=pgx for one
+SUITES ?= postgres pgx psycopg2 pgjdbc
 test-suites: setup
 	scripts/suites $(SUITES)
 

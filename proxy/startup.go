@@ -22,7 +22,8 @@ type startup struct {
 	user, database string
 	// settings by name in lower case, those in "options" among them.
 	settings map[string]string
-	// verbatim are the parameters as they were sent, options among them, and broken is what the proxy does not understand of those.
+	// verbatim are the parameters as they were sent, options and replication among them, and broken is why they cannot be had where the proxy has
+	// to understand them.
 	verbatim map[string]string
 	broken   error
 	// tenant is the setting pgcordon.tenant.
@@ -116,10 +117,13 @@ func readStartup(body []byte, version uint32) (*startup, error) {
 			asked.database = p.Value
 		case p.Name == "replication":
 			if err := refuseReplication(p.Value); err != nil {
-				return nil, err
+				asked.verbatim[p.Name], asked.broken = p.Value, err
 			}
 		case p.Name == "options":
-			asked.verbatim[p.Name], asked.broken = p.Value, asked.options(p.Value)
+			asked.verbatim[p.Name] = p.Value
+			if err := asked.options(p.Value); err != nil {
+				asked.broken = err
+			}
 		case strings.HasPrefix(p.Name, "_pq_."):
 			asked.negotiate = true
 			asked.unknown = append(asked.unknown, p.Name)

@@ -76,6 +76,10 @@ func (s *session) enter(ctx context.Context, active *Active, asked *startup) err
 		s.server.log.Error("a tenant's own database cannot be entered", "session", s.id, "error", err)
 		return unreachable(err)
 	}
+	if asked.verbatim["replication"] != "" && !db.TrustRole { // it reads the whole server
+		db.Leave()
+		return asked.broken
+	}
 	lease, err := db.Pool.Acquire(ctx, pool.Request{Key: pool.NewKey(asked.verbatim), Tenant: s.who.Tenant.String()})
 	if err != nil {
 		db.Leave()

@@ -196,12 +196,12 @@ func (r *verbatimRelay) message(h pgwire.Header, start []byte) (passes bool, err
 			r.pop()
 		}
 		return !r.silent, nil
-	case pgwire.MsgCopyOut, pgwire.MsgCopyIn:
+	case pgwire.MsgCopyOut, pgwire.MsgCopyIn, pgwire.MsgCopyBoth:
 		if e.run == nil || len(start) == 0 {
 			return false, errDesync
 		}
 		e.run.copyRow, e.run.copyBinary = h.Type == pgwire.MsgCopyOut && start[0] == 0, start[0] == 1
-		if h.Type == pgwire.MsgCopyIn {
+		if h.Type != pgwire.MsgCopyOut {
 			r.v.owed.copyIn()
 		}
 		return !r.silent, nil
@@ -215,7 +215,7 @@ func (r *verbatimRelay) message(h pgwire.Header, start []byte) (passes bool, err
 		}
 		return r.ready(start[0], e), nil
 	}
-	return false, errDesync // the startup is over, and replication refused
+	return false, errDesync // the startup is over
 }
 
 // row counts a row, and says whether it passes. With the first row beyond the limit the upstream is told to cancel the statement; the

@@ -49,7 +49,7 @@ func (w *world) own(sql, role string, params ...string) (proxied, direct string)
 		p.Close()
 	})
 	active := w.active
-	databases := &owned{pools: map[string]*pool.Pool{name: p}}
+	databases := &owned{pools: map[string]*pool.Pool{name: p}, trust: w.trust}
 	if before, ok := active.Databases.(*owned); ok {
 		for name, p := range before.pools {
 			databases.pools[name] = p
@@ -176,4 +176,33 @@ var verbatim = []step{
 	many(2, parse("", "SELECT 1/0"), bind("", ""), exec("", 0), sync_, parse("", "SELECT 2"), bind("", ""), exec("", 0), sync_),
 	one(query("ALTER TABLE t ADD c int")), one(query("VACUUM t")), one(query("TRUNCATE t")), one(query("DROP TABLE t, late")),
 	one(query("SELECT current_user, session_user, current_database() = current_catalog")),
+}
+
+// A replication connection reads the whole server: only a trusted role has one. Both sides send rows there, until both have ended them.
+func TestReplicationOnOwnDatabase(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	dsn, _ := w.own(ownSchema, "app_proxy", "replication", "database")
+	if _, err := dial(dsn); state(err) != "0A000" {
+		t.Errorf("with a role that is not trusted: %v", err)
+	}
+	w.trust = true
+	dsn, _ = w.own(ownSchema, w.pg.Superuser, "replication", "database")
+	c := dialRaw(t, dsn)
+	heard := c.say(1, query("IDENTIFY_SYSTEM"))
+	if len(heard) != 4 {
+		t.Fatalf("heard %q", heard)
+	}
+	at := strings.Split(heard[1], " ")[3] // systemid, timeline, xlogpos, dbname
+	c.Send(query("START_REPLICATION " + strings.Trim(at, `"`)))
+	must(t, c.Flush())
+	if m, err := c.Receive(); err != nil || render(m) != "CopyBothResponse" {
+		t.Fatalf("heard %v %v", m, err)
+	}
+	heard = slices.DeleteFunc(c.say(1, copyData("r"+strings.Repeat("\x00", 33)), copyDone), func(h string) bool { return strings.HasPrefix(h, "CopyData") })
+	if heard[0] != "CopyDone" || heard[len(heard)-1] != "Ready I" {
+		t.Errorf("heard %q", heard)
+	}
+	if heard := c.say(1, query("SELECT 1")); len(heard) != 4 || heard[3] != "Ready I" {
+		t.Errorf("heard %q", heard)
+	}
 }

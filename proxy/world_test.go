@@ -68,6 +68,8 @@ type world struct {
 	seen     *recorder
 	listener net.Listener
 	served   chan error
+	// trust lets the roles of databases that are a tenant's own be superusers.
+	trust bool
 }
 
 type worldOptions struct {
