@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +26,7 @@ type verbatim struct {
 	s     *session
 	name  string // of the database
 	conn  *pool.Conn
-	up    *upstream
+	up    *verbatimOut
 	owed  *ledger
 	relay *verbatimRelay
 	// leave tells who has lent the database that the session has ended.
@@ -34,7 +36,7 @@ type verbatim struct {
 	open bool
 	// skipping is set after a refusal of which the upstream does not know, until Sync.
 	skipping bool
-	// alone is set behind a statement under a row limit: it is cut by a cancel request, and that must hit nothing else. So what comes
+	// alone is set behind a statement whose rows are limited: it is cut by a cancel request, and that must hit nothing else. So what comes
 	// after it waits for its end, also a Sync, which would commit it.
 	alone bool
 	// prepaid counts the Parse messages that have been admitted for an execution to come, and maxRows is the row limit of the last permit.
@@ -50,9 +52,9 @@ type verbatim struct {
 type delivery struct {
 	permit  limit.Permit
 	started time.Time
-	// maxRows and timeout are the limits; 0 for none.
-	maxRows int64
-	timeout time.Duration
+	// maxRows, maxChanges and timeout are the limits; 0 for none.
+	maxRows, maxChanges int64
+	timeout             time.Duration
 	// sent counts the rows of the statement that runs: of a Query's each, of a portal together.
 	sent *int64
 	// late is set when it has had its time and was cancelled for it.
@@ -65,8 +67,9 @@ type delivery struct {
 	state       string
 	limit       string
 	over        bool // the row limit was passed
+	changed     bool // more rows were changed than may be
 	// copyRow is set before the first row of COPY in the text format, which may be a header.
-	copyRow, copyBinary bool
+	copyRow, copyBinary, copyOut bool
 }
 
 // enter gets the session a connection to a database of its tenant's own, and tells the client that it is ready.
@@ -86,7 +89,7 @@ func (s *session) enter(ctx context.Context, active *Active, asked *startup) err
 		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
 		return notEntered(err, asked.database)
 	}
-	v := &verbatim{s: s, name: asked.database, conn: lease, up: newUpstream(lease), owed: newLedger(), leave: db.Leave}
+	v := &verbatim{s: s, name: asked.database, conn: lease, up: &verbatimOut{out: bufio.NewWriterSize(lease.Conn, pgwire.BufferBytes)}, owed: newLedger(), leave: db.Leave}
 	v.owed.late = v.overdue
 	if lease.Parameters["is_superuser"] == "on" && !db.TrustRole {
 		v.release()
@@ -219,7 +222,8 @@ func (v *verbatim) run(ctx context.Context, h pgwire.Header, kind awaited) error
 		v.s.notRun(f, began)
 		return v.refuse(f, kind)
 	}
-	run := &delivery{permit: permit, started: began, maxRows: permit.RowsPerStatement, timeout: permit.StatementTimeout}
+	run := &delivery{permit: permit, started: began, maxRows: permit.RowsPerStatement, maxChanges: permit.ChangesPerStatement,
+		timeout: permit.StatementTimeout}
 	run.sent = &run.own
 	if kind == awaitExecute && run.maxRows > 0 {
 		name, err := v.peekName()
@@ -240,7 +244,7 @@ func (v *verbatim) run(ctx context.Context, h pgwire.Header, kind awaited) error
 		return v.pass(h)
 	}
 	v.open = kind == awaitExecute
-	v.alone = run.maxRows > 0
+	v.alone = run.maxRows > 0 || run.maxChanges > 0
 	return v.pass(h)
 }
 
@@ -399,3 +403,23 @@ func (s *session) disconnect() {
 
 // database is what clients call the database that tenants share.
 func (a *Active) database() string { return cmp.Or(a.Database, a.Pool.Database()) }
+
+// verbatimOut is the writing side of the upstream connection. The session's goroutine writes; the relay only while that waits.
+type verbatimOut struct {
+	mu  sync.Mutex
+	out *bufio.Writer
+}
+
+// Write buffers part of a message. Its error is that of the first write that failed.
+func (o *verbatimOut) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.out.Write(b)
+}
+
+// flush hands everything to the socket.
+func (o *verbatimOut) flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.out.Flush()
+}

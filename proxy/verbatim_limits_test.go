@@ -92,6 +92,49 @@ func TestRowLimitOnOwnDatabase(t *testing.T) {
 	}
 }
 
+// What can be undone is, and what Postgres has committed by itself is told as it is.
+func TestChangesLimitOnOwnDatabase(t *testing.T) {
+	w := newWorld(t, worldOptions{limits: limit.Limits{ChangesPerStatement: 5}})
+	dsn, _ := w.own(ownSchema, "app_proxy")
+	c := dialRaw(t, dsn)
+	check := func(what string, ready int, messages []pgproto3.FrontendMessage, want ...string) {
+		t.Helper()
+		heard := c.say(ready, messages...)
+		for i := range heard {
+			if strings.HasPrefix(heard[i], "Error ERROR 53400 ") {
+				heard[i] = "too many"
+			}
+		}
+		if strings.Join(heard, ",") != strings.Join(want, ",") {
+			t.Errorf("%s: %q, want %q", what, heard, want)
+		}
+	}
+	type m = []pgproto3.FrontendMessage
+	const few, lots = "INSERT INTO written SELECT generate_series(1, 5)", "INSERT INTO written SELECT generate_series(1, 6)"
+	check("few", 1, m{query(few)}, "CommandComplete INSERT 0 5", "Ready I")
+	check("extended", 2, m{parse("", lots), bind("", ""), exec("", 0), sync_, query("SELECT FROM written")},
+		"ParseComplete", "BindComplete", "too many", "Ready I", "RowDescription ", "DataRow []", "DataRow []", "DataRow []", "DataRow []", "DataRow []", "CommandComplete SELECT 5", "Ready I")
+	check("begin", 1, m{query("BEGIN")}, "CommandComplete BEGIN", "Ready T")
+	check("in a transaction", 2, m{query(lots), query("COMMIT")}, "CommandComplete INSERT 0 6", "too many", "Ready E", "CommandComplete ROLLBACK", "Ready I")
+	check("COPY", 1, m{query("BEGIN; COPY written FROM STDIN"), copyData("1\n2\n3\n4\n5\n6\n"), copyDone},
+		"CommandComplete BEGIN", "CopyInResponse 0 [0]", "CommandComplete COPY 6", "too many", "Ready E")
+	check("rollback", 1, m{query("ROLLBACK")}, "CommandComplete ROLLBACK", "Ready I")
+	check("by itself", 1, m{query("DELETE FROM written; " + lots)}, "CommandComplete DELETE 5", "CommandComplete INSERT 0 6", "Ready I")
+	rows, rest := rowsAndRest(c.say(1, query("SELECT n FROM numbers")))
+	if rows != 1000 || len(rest) != 3 {
+		t.Errorf("reading: %d rows, %q", rows, rest)
+	}
+	eventually(t, "all are counted", func() bool {
+		over := 0
+		for _, o := range w.seen.outcomes() {
+			if o.Limit == limit.ChangesPerStatement {
+				over++
+			}
+		}
+		return over == 4
+	})
+}
+
 // A cancel request for a statement over its limit must not hit the next.
 func TestLateCancelHitsNothingOnOwnDatabase(t *testing.T) {
 	w := newWorld(t, worldOptions{limits: limit.Limits{RowsPerStatement: 5}})
