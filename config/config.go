@@ -32,6 +32,8 @@ type Config struct {
 	Rewriter     RewriterEntry
 	DrainTimeout time.Duration
 
+	// ownOf are the Databases of each tenant, and those of all tenants under the zero value.
+	ownOf map[policy.TenantID][]*Database
 	// doc is the file; Fits adds errors to it.
 	doc *yamlpos.Document
 }

@@ -51,12 +51,28 @@ func (d *Database) is(name string, who policy.Identity) bool {
 
 // OwnDatabase finds the database that belongs to an identity's tenant whole and that it may enter by this name; nil for none.
 func (c *Config) OwnDatabase(name string, who policy.Identity) *Database {
-	for i := range c.Databases {
-		if d := &c.Databases[i]; d.is(name, who) {
-			return d
+	for _, some := range [][]*Database{c.ownOf[who.Tenant], c.ownOf[policy.TenantID{}]} {
+		for _, d := range some {
+			if d.is(name, who) {
+				return d
+			}
 		}
 	}
 	return nil
+}
+
+// indexDatabases makes OwnDatabase fast however many there are.
+func (c *Config) indexDatabases() {
+	c.ownOf = make(map[policy.TenantID][]*Database)
+	for i := range c.Databases {
+		d := &c.Databases[i]
+		if d.tenants == nil {
+			c.ownOf[policy.TenantID{}] = append(c.ownOf[policy.TenantID{}], d)
+		}
+		for t := range d.tenants {
+			c.ownOf[t] = append(c.ownOf[t], d)
+		}
+	}
 }
 
 // TenantsOf are the tenants that users have or act for, and that have a database of this kind.
@@ -185,6 +201,7 @@ func (l *loader) databases() {
 	for _, p := range read {
 		l.out.Databases = append(l.out.Databases, *p.Database)
 	}
+	l.out.indexDatabases()
 }
 
 // encodedMark finds tenantMark where it stands in a URL.

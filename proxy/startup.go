@@ -247,6 +247,9 @@ func (s *session) admitted(asked *startup, active *Active) error {
 	} else if err := s.choose(asked.tenant); err != nil {
 		return err
 	}
+	if asked.database == "" && active.Pool == nil {
+		asked.database = asked.user // as for Postgres
+	}
 	if s.owns(active, asked.database) {
 		return nil // the settings are for Postgres to judge
 	}
