@@ -46,8 +46,8 @@ test-matrix: setup
 test-orms: setup
 	go test -tags orms -count=1 -v -timeout 20m -run TestPrograms ./test/drivers/orms
 
-# test-suites: Postgres's own regression suite, pgx's, psycopg2's and pgjdbc's tests, directly and through the proxy, on Debian; SUITES=pgx for one
-SUITES ?= postgres pgx psycopg2 pgjdbc
+# test-suites: Postgres's own regression suite, the tests of pgx, lib/pq, psycopg2 and pgjdbc, directly and through the proxy, on Debian; SUITES=pgx for one
+SUITES ?= postgres pgx pq psycopg2 pgjdbc
 test-suites: setup
 	scripts/suites $(SUITES)
 
