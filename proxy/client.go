@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -15,8 +14,10 @@ import (
 type client struct {
 	conn net.Conn
 
-	mu  sync.Mutex
-	out *bufio.Writer
+	mu sync.Mutex
+	// out is what was not handed to the socket: of outputs, and nil while it is empty.
+	out *[pgwire.BufferBytes]byte
+	n   int
 	err error
 	// sent counts the bytes written.
 	sent atomic.Int64
@@ -25,27 +26,49 @@ type client struct {
 	last  time.Time
 }
 
-func newClient(conn net.Conn) *client {
-	return &client{conn: conn, out: bufio.NewWriterSize(conn, pgwire.BufferBytes)}
-}
+// outputs are buffers that no client uses now.
+var outputs = sync.Pool{New: func() any { return new([pgwire.BufferBytes]byte) }}
 
-// write buffers b; a b that is larger than the room left goes to the socket at once.
+func newClient(conn net.Conn) *client { return &client{conn: conn} }
+
+// write buffers b; a large one goes to the socket at once.
 func (c *client) write(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		_, c.err = c.out.Write(b)
-		c.sent.Add(int64(len(b)))
+	if c.err != nil {
+		return
 	}
+	c.sent.Add(int64(len(b)))
+	if c.n+len(b) > pgwire.BufferBytes {
+		c.empty()
+		if len(b) >= pgwire.BufferBytes/2 && c.err == nil {
+			_, c.err = c.conn.Write(b)
+			return
+		}
+	}
+	if c.out == nil {
+		c.out = outputs.Get().(*[pgwire.BufferBytes]byte)
+	}
+	c.n += copy(c.out[c.n:], b)
+}
+
+// empty hands the buffer to the socket and gives it back. The lock is held.
+func (c *client) empty() {
+	if c.out == nil {
+		return
+	}
+	if c.err == nil {
+		_, c.err = c.conn.Write(c.out[:c.n])
+	}
+	outputs.Put(c.out)
+	c.out, c.n = nil, 0
 }
 
 // flush hands everything to the socket. The error is that of the first write that failed.
 func (c *client) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = c.out.Flush()
-	}
+	c.empty()
 	if c.timed {
 		c.last = time.Now()
 	}

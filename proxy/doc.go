@@ -49,8 +49,9 @@
 //
 // # Memory
 //
-// Per client two buffers of 16 KiB in each direction, at most one SQL text, the texts of its prepared statements (bounded),
-// and the queue (at most 1024 answers). Values and rows are streamed, those of COPY through a buffer of 50 KiB. Who does not read is not read from, once the sockets are full.
+// Per client a buffer of 512 bytes while it is idle, and for what comes and goes one of 16 KiB in each direction; at most one SQL text, the texts of its prepared
+// statements (bounded), and the queue (at most 1024 answers). Per upstream connection 16 KiB in each direction. Values and rows are streamed, those of COPY through
+// a buffer of 50 KiB. Who does not read is not read from, once the sockets are full.
 //
 // # Goroutines
 //

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"pgcordon/proxy/pgwire"
@@ -42,6 +44,8 @@ type lease struct {
 	// that was not looked at yet.
 	pinned  pins
 	suspect bool
+	// counts are the server's; nil for nobody's.
+	counts *pinCounts
 }
 
 // detach takes the connection from the session if nothing binds it; nil when something does. p.mu is held. What it returns is to be given back
@@ -130,8 +134,44 @@ func (p *pipeline) idle() (status byte, idle bool) {
 func (p *pipeline) pin(why pins) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pinned |= why
+	p.setPins(p.pinned | why)
 }
+
+// setPins replaces the reasons, and counts the sessions that have each. p.mu is held.
+func (p *pipeline) setPins(why pins) {
+	for i := range pinKinds {
+		if bit := pins(1) << i; p.counts != nil && (p.pinned^why)&bit != 0 {
+			if why&bit != 0 {
+				p.counts[i].Add(1)
+			} else {
+				p.counts[i].Add(-1)
+			}
+		}
+	}
+	p.pinned = why
+}
+
+// unpin notes that the session has ended.
+func (p *pipeline) unpin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.setPins(0)
+}
+
+// pinCounts are how many sessions keep their connection for each reason.
+type pinCounts [pinKinds]atomic.Int64
+
+// Pinned is how many sessions keep their upstream connection between transactions, by the reason: PinReasons in their order. A session can have several.
+func (s *Server) Pinned() []int64 {
+	counts := make([]int64, pinKinds)
+	for i := range counts {
+		counts[i] = s.pinned[i].Load()
+	}
+	return counts
+}
+
+// PinReasons are why a session keeps its upstream connection between transactions: a closed set.
+func PinReasons() []string { return slices.Clone(pinNames[:]) }
 
 // pins returns the reasons why the connection is kept.
 func (p *pipeline) pins() pins {
@@ -151,7 +191,8 @@ func (p *pipeline) suspects() {
 func (p *pipeline) examined(why pins) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.suspect, p.pinned = false, why
+	p.suspect = false
+	p.setPins(why)
 }
 
 // lease gets the session a connection, if it has none.
@@ -216,6 +257,7 @@ const resetTimeout = 5 * time.Second
 // giveUp ends the session's hold on its connection: one that is clean, or can be cleaned, goes back; any other is closed.
 func (s *session) giveUp() {
 	up, clean := s.pipe.end()
+	defer s.pipe.unpin()
 	s.up = nil
 	if up == nil {
 		return

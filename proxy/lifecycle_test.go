@@ -244,7 +244,7 @@ func TestShutdownCutsOffAtItsDeadline(t *testing.T) {
 	if heard := open.hear(1); heard[len(heard)-1] != "closed" {
 		t.Errorf("session in a transaction: %q", heard)
 	}
-	eventually(t, "no backend upstream", func() bool { return w.backends("usename = 'app_proxy'") == 0 })
+	eventually(t, "no statement upstream", func() bool { return w.backends("usename = 'app_proxy' AND state <> 'idle'") == 0 })
 }
 
 func TestSwap(t *testing.T) {

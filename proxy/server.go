@@ -34,6 +34,8 @@ type Server struct {
 	// shared are the prepared statements of all sessions; lastPrivate numbers those that are one session's alone.
 	shared      *sharedTable
 	lastPrivate atomic.Uint64
+	// pinned counts the sessions that keep their connections.
+	pinned pinCounts
 	// welcomeMu guards welcomes.
 	welcomeMu sync.Mutex
 	welcomes  welcomes

@@ -123,7 +123,7 @@ var errEnd = errors.New("session ended")
 var errRelay = errors.New("relay ended")
 
 func newSession(s *Server, conn net.Conn, encryption TLS) *session {
-	return &session{
+	created := &session{
 		server:     s,
 		id:         s.lastID.Add(1),
 		accepted:   time.Now(),
@@ -135,6 +135,8 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 		pipe:       newPipeline(),
 		known:      newPrepared(),
 	}
+	created.pipe.counts = &s.pinned
+	return created
 }
 
 // run is the session's goroutine.

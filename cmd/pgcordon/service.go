@@ -118,6 +118,7 @@ func (s *service) watch() {
 		return observe.Cache{Hits: c.Hits, Misses: c.Misses, Evictions: c.Evictions, Entries: c.Entries, Bytes: int64(c.Bytes)}
 	})
 	s.observer.WatchPool(func() observe.Pool { return s.current().poolState() })
+	s.observer.WatchPins(proxy.PinReasons(), s.proxy.Pinned)
 }
 
 // listen opens all listeners before it serves one, so that an address in use is found before a client is let in.

@@ -29,6 +29,24 @@ type Closed struct {
 	Count  uint64
 }
 
+// WatchPins registers how many sessions keep their connections between transactions; state is called at each collection, and tells one number for each
+// of the reasons. To be called once.
+func (o *Observer) WatchPins(reasons []string, state func() []int64) {
+	var gauges []*prometheus.Desc
+	for _, reason := range reasons {
+		gauges = append(gauges, prometheus.NewDesc("pgcordon_pinned_sessions",
+			"Sessions that keep their connection to the upstream server between transactions, by the reason. A session can have several.",
+			nil, prometheus.Labels{"reason": reason}))
+	}
+	o.registry.MustRegister(&reader{descs: gauges, read: func() []float64 {
+		var values []float64
+		for _, n := range state() {
+			values = append(values, float64(n))
+		}
+		return values
+	}})
+}
+
 // WatchPool registers the pool's metrics; state is called at each collection, and always tells the same reasons. To be called once.
 func (o *Observer) WatchPool(state func() Pool) {
 	counters := []*prometheus.Desc{

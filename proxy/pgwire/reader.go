@@ -4,26 +4,57 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"sync"
 )
 
 // BufferBytes is the size of a Reader's buffer, and of the relay's.
 const BufferBytes = 16 << 10
 
-// Reader cuts what a client sends into frames. It holds at most BufferBytes, besides what Body is asked to collect.
+// smallBytes is the size of the buffer that a Reader waits with.
+const smallBytes = 512
+
+// buffers are those of BufferBytes that no Reader uses now.
+var buffers = sync.Pool{New: func() any { return new([BufferBytes]byte) }}
+
+// Reader cuts what a client sends into frames. It holds at most BufferBytes, besides what Body is asked to collect, and while it waits for
+// a client that has sent nothing only a small buffer.
 type Reader struct {
 	src   io.Reader
 	retry func(error) error
 	limit int
 
-	buf  []byte
-	r, w int
-	left int // bytes of the current frame's body that were not consumed
+	buf   []byte // small, or large
+	small [smallBytes]byte
+	large *[BufferBytes]byte // nil while small is used
+	more  bool               // the last read was long, so that more may follow at once
+	r, w  int
+	left  int // bytes of the current frame's body that were not consumed
 }
 
 // NewReader returns a reader of frames whose bodies have at most limit bytes. retry is asked about each error of src:
 // when it returns nil the read is tried again, else its error is the reader's. Nil never retries.
 func NewReader(src io.Reader, limit int, retry func(error) error) *Reader {
-	return &Reader{src: src, limit: limit, retry: retry, buf: make([]byte, BufferBytes)}
+	r := &Reader{src: src, limit: limit, retry: retry}
+	r.buf = r.small[:]
+	return r
+}
+
+// grow makes the buffer the large one.
+func (r *Reader) grow() {
+	if r.large != nil {
+		return
+	}
+	r.large = buffers.Get().(*[BufferBytes]byte)
+	r.w = copy(r.large[:], r.buf[r.r:r.w])
+	r.r, r.buf = 0, r.large[:]
+}
+
+// shrink gives the large buffer back; nothing is in it.
+func (r *Reader) shrink() {
+	if r.large != nil {
+		buffers.Put(r.large)
+		r.large, r.buf = nil, r.small[:]
+	}
 }
 
 // Buffered is how many bytes were read and not consumed.
@@ -59,15 +90,24 @@ func (r *Reader) Next() (Header, error) {
 
 // fill reads once. There is always room: nobody waits for more than the buffer holds.
 func (r *Reader) fill() error {
-	if r.r == r.w {
+	switch {
+	case r.r == r.w:
 		r.r, r.w = 0, 0
-	} else if r.w == len(r.buf) {
+		if r.more {
+			r.grow()
+		} else {
+			r.shrink()
+		}
+	case r.large == nil: // in the middle of something
+		r.grow()
+	case r.w == len(r.buf):
 		r.w = copy(r.buf, r.buf[r.r:r.w])
 		r.r = 0
 	}
 	for {
 		n, err := r.src.Read(r.buf[r.w:])
 		r.w += n
+		r.more = r.w == len(r.buf) || n >= BufferBytes/4
 		if n > 0 {
 			return nil
 		}
@@ -88,8 +128,11 @@ func (r *Reader) need(n int) error {
 	if n > r.left {
 		return ErrInsufficient
 	}
-	if n > len(r.buf) {
+	if n > BufferBytes {
 		return ErrLength
+	}
+	if n > len(r.buf) {
+		r.grow()
 	}
 	if r.r+n > len(r.buf) {
 		r.w = copy(r.buf, r.buf[r.r:r.w])
@@ -162,7 +205,7 @@ func (r *Reader) Discard() error {
 // Body returns and consumes the whole body. One larger than the buffer is collected as it arrives,
 // so that a length alone does not make memory be allocated.
 func (r *Reader) Body() ([]byte, error) {
-	if r.left <= len(r.buf) {
+	if r.left <= BufferBytes {
 		return r.Take(r.left)
 	}
 	body := make([]byte, 0, 4*BufferBytes)
@@ -179,7 +222,7 @@ func (r *Reader) Body() ([]byte, error) {
 // String consumes a NUL-terminated string of the body, at most BufferBytes long.
 func (r *Reader) String() (string, error) {
 	for n := 0; ; {
-		n = min(r.left, len(r.buf), max(n+1, r.w-r.r))
+		n = min(r.left, BufferBytes, max(n+1, r.w-r.r))
 		b, err := r.Peek(n)
 		if err != nil {
 			return "", err
@@ -189,7 +232,7 @@ func (r *Reader) String() (string, error) {
 			r.consume(i + 1)
 			return s, nil
 		}
-		if n == r.left || n == len(r.buf) {
+		if n == r.left || n == BufferBytes {
 			return "", ErrString
 		}
 	}
