@@ -20,6 +20,8 @@ const (
 	tenantMark = "{tenant}"
 	// tenantToken takes its place while the connection string is parsed: it needs no quotes in either form.
 	tenantToken = "pgcordonTenantToken"
+	// ownPoolSize is how many connections there are to a database of one tenant when nothing else is said: each client has one.
+	ownPoolSize = 100
 	// maxName is the longest name that Postgres keeps whole, in bytes; of a longer one it takes the beginning, which may be another's.
 	maxName = 63
 )
@@ -225,6 +227,9 @@ func (l *loader) database(i int, e DatabaseEntry) *Database {
 	parsed := e.Upstream
 	parsed.DSN = newSecret(strings.ReplaceAll(dsn, tenantMark, tenantToken))
 	cfg := l.upstream(at("upstream"), parsed)
+	if !l.doc.Has(at("upstream", "default_pool_size")) {
+		e.Upstream.DefaultPoolSize = ownPoolSize
+	}
 	d := &Database{TrustRole: e.TrustRole, Pool: l.pool(at("upstream"), e.Upstream),
 		name: e.Name, roles: e.Roles, template: e.Upstream}
 	if cfg == nil {

@@ -38,7 +38,7 @@ type DatabaseEntry struct {
 	Tenants   []string      `yaml:"tenants" doc:"Where dsn holds {tenant}: for which tenants there is one; left out: for all that users have."`
 	Roles     []string      `yaml:"roles" doc:"With tenancy database: users of these roles of the policy may enter as well. What a role is denied does not hold there."`
 	TrustRole bool          `yaml:"trust_role" default:"false" doc:"With tenancy database: the role in dsn may be a superuser, or one that other entries use as well. Such a role sees and ends what its tenants run elsewhere: only for tenants that are trusted with the whole server."`
-	Upstream  UpstreamEntry `yaml:"upstream" require:"true" doc:"Where it is, with the keys of the top-level upstream. {tenant} can stand in the names of the database and the user in dsn."`
+	Upstream  UpstreamEntry `yaml:"upstream" require:"true" doc:"Where it is, with the keys of the top-level upstream; with tenancy database pool_mode is always session, and default_pool_size 100 if nothing else is said. {tenant} can stand in the names of the database and the user in dsn."`
 }
 
 // UpstreamEntry is the key upstream.

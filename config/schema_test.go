@@ -74,6 +74,10 @@ func TestDefaultsAreTrue(t *testing.T) {
 			got[prefix+key] = value
 		}
 	}
+	if own.Pool.Size != ownPoolSize {
+		t.Errorf("a database of one tenant has %d connections", own.Pool.Size)
+	}
+	got["databases[].upstream.default_pool_size"] = got["upstream.default_pool_size"] // of one that tenants share
 	for _, e := range yamlpos.Reference(reflect.TypeFor[File]()) {
 		if e.Default != got[e.Key] {
 			t.Errorf("%s: the tag says %q, Load fills in %q", e.Key, e.Default, got[e.Key])
