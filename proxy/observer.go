@@ -34,6 +34,7 @@ type SessionEvent struct {
 	Session  uint64
 	Identity policy.Identity
 	Remote   string
+	Database string        // that of the tenant's own that it is on; empty for the shared one
 	SQLState string        // why it was refused or closed; empty for an orderly end
 	Limit    string        // the tenant's limit that refused it: limit.Connections; empty for none
 	Elapsed  time.Duration // since accept

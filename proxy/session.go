@@ -154,7 +154,7 @@ func (s *session) run(ctx context.Context) {
 		s.giveUp()
 		s.cut()
 		if ready {
-			s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote,
+			s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
 				SQLState: state, Elapsed: time.Since(s.accepted)})
 		}
 	}()
@@ -165,7 +165,7 @@ func (s *session) run(ctx context.Context) {
 	}
 	defer release()
 	ready = true
-	s.server.observer.Session(SessionEvent{Phase: SessionOpened, Session: s.id, Identity: s.who, Remote: s.remote,
+	s.server.observer.Session(SessionEvent{Phase: SessionOpened, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
 		Elapsed: time.Since(s.accepted)})
 	state = s.serve(ctx)
 }

@@ -394,6 +394,14 @@ func (s *session) over() bool {
 	return s.pipe.isClosed()
 }
 
+// ownDatabase is the name of the tenant's own database that the session is on; empty for none.
+func (s *session) ownDatabase() string {
+	if s.own == nil {
+		return ""
+	}
+	return s.own.name
+}
+
 // disconnect gives up the upstream connection of a session that does not begin.
 func (s *session) disconnect() {
 	if s.own != nil {

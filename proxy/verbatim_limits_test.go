@@ -223,6 +223,19 @@ func TestOwnDatabaseIsItsTenantsAlone(t *testing.T) {
 	conn, err := pgconn.Connect(context.Background(), dsn)
 	must(t, err)
 	must(t, conn.Close(context.Background()))
+	cfg, err := pgconn.ParseConfig(dsn)
+	must(t, err)
+	eventually(t, "both ends of the session are told of, with the database", func() bool {
+		w.seen.mu.Lock()
+		defer w.seen.mu.Unlock()
+		n := 0
+		for _, e := range w.seen.sessions {
+			if e.Database == cfg.Database && e.Identity.Tenant == tenant("acme") {
+				n++
+			}
+		}
+		return n == 2
+	})
 	for _, user := range []string{"globex_app", "migrator", "support"} {
 		cfg, err := pgconn.ParseConfig(dsn)
 		must(t, err)

@@ -112,6 +112,9 @@ func (o *Observer) logSession(e proxy.SessionEvent) {
 	if e.Identity.Tenant.IsValid() { // else the user's name is what somebody typed
 		attrs = append(attrs, slog.String("tenant", e.Identity.Tenant.String()), slog.String("user", e.Identity.User))
 	}
+	if e.Database != "" {
+		attrs = append(attrs, slog.String("database", e.Database))
+	}
 	if e.SQLState != "" {
 		attrs = append(attrs, slog.String("sqlstate", e.SQLState))
 	}
