@@ -273,8 +273,11 @@ func (v *verbatim) sync(h pgwire.Header) error {
 		v.skipping = false
 		return v.s.out.send(pgwire.AppendReady(nil, 'I'))
 	}
+	if err := v.send(h, due{kind: awaitSync}); err != nil {
+		return err
+	}
 	v.open = v.open && v.owed.copies()
-	return v.send(h, due{kind: awaitSync})
+	return nil
 }
 
 // send makes an answer outstanding and passes on the message.
@@ -324,10 +327,8 @@ func (v *verbatim) expect(d due) (pushed, error) {
 
 // hurry hands everything to the upstream, and has it answer: it keeps answers back until it gets a Flush, or a Sync.
 func (v *verbatim) hurry() error {
-	if v.open {
-		if _, err := v.up.Write(pgwire.AppendFlush(nil)); err != nil {
-			return v.upstreamGone()
-		}
+	if _, err := v.up.Write(pgwire.AppendFlush(nil)); err != nil { // which changes nothing where none is needed
+		return v.upstreamGone()
 	}
 	if err := v.up.flush(); err != nil {
 		return v.upstreamGone()

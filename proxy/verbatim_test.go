@@ -178,6 +178,23 @@ var verbatim = []step{
 	one(query("SELECT current_user, session_user, current_database() = current_catalog")),
 }
 
+// However many messages come before the Sync that has Postgres answer them: the ledger is full in between.
+func TestLongGroupsOnOwnDatabase(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	dsn, _ := w.own(ownSchema, "app_proxy")
+	for _, n := range []int{1022, 1023, 1024, 1025, 2048, 5000} {
+		for name, last := range map[string]pgproto3.FrontendMessage{"Sync": sync_, "Query": query("SELECT 1")} {
+			c := dialRaw(t, dsn)
+			for range n {
+				c.Send(closing('P', ""))
+			}
+			if heard := c.say(1, last); heard[n-1] != "CloseComplete" || heard[len(heard)-1] != "Ready I" {
+				t.Errorf("%d messages and a %s: %d answers, the last %q", n, name, len(heard), heard[len(heard)-1])
+			}
+		}
+	}
+}
+
 // A replication connection reads the whole server: only a trusted role has one. Both sides send rows there, until both have ended them.
 func TestReplicationOnOwnDatabase(t *testing.T) {
 	w := newWorld(t, worldOptions{})
