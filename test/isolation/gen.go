@@ -31,6 +31,8 @@ type generator struct {
 	views bool
 	// scratch is set when the statement names the session's temporary table.
 	scratch bool
+	// cursorOpen is set while a cursor may read a table: Postgres then refuses to TRUNCATE it, and the proxy's DELETE runs.
+	cursorOpen bool
 	// temporary is the session's temporary table, nil for none.
 	temporary *Table
 }
@@ -49,6 +51,8 @@ type source struct {
 	alias string
 	cols  []*col
 	table *Table // when it is a table itself and not what a query makes of it
+	// only marks a table without its children.
+	only bool
 	// name is the name of a CTE.
 	name string
 	// noRow marks a source of which not all columns may be asked for: neither its star nor a whole row.

@@ -293,7 +293,7 @@ func (g *generator) tableFactor() (*Node, []*source) {
 	name := g.tableName(t)
 	only := ""
 	if g.chance(5) {
-		only = "ONLY "
+		only, src.only = "ONLY ", true
 	}
 	if g.chance(10) && !g.taken(t.Name) {
 		src.alias = t.Name

@@ -101,8 +101,9 @@ func (g *generator) grouped(f *fromClause, where *List, depth int, sh shape, wit
 	}
 	targets, cols := g.targets(f.scope, depth, sh, make)
 	// Where a condition compares a key with a constant, servers before 18 take the key for that constant also in the order of the rows of
-	// grouping sets, in which it is NULL. So there no order is asked for that a LIMIT or the comparison depends on.
-	plainKeys := len(where.Items) == 0 && len(f.scope.sources) == 1
+	// grouping sets, in which it is NULL; so do conditions inside of sub-selects and views, which are pulled up. So there no order is asked for
+	// that a LIMIT or the comparison depends on.
+	plainKeys := len(where.Items) == 0 && len(f.scope.sources) == 1 && f.scope.sources[0].table != nil && f.scope.sources[0].table.View == ""
 	by, sets := g.groupBy(keys, plainKeys || !sh.ordered && !sh.single)
 	return n(with, "SELECT ", targets, " FROM ", f.node, where, " GROUP BY ", by, g.having(f.scope, 30),
 		g.tail(len(cols), sh, plainKeys || !sets)), cols
@@ -128,10 +129,11 @@ func (g *generator) groupBy(keys []bound, maySets bool) (by *Node, sets bool) {
 	return n("GROUPING SETS ((", items, "), ())").or(plain), true
 }
 
-// groupedByKey makes SELECT o.*, aggregate .. GROUP BY o's primary key, which makes o's columns depend on it.
+// groupedByKey makes SELECT o.*, aggregate .. GROUP BY o's primary key, which makes o's columns depend on it. Rows of children may have the key of
+// another row: which one's columns Postgres shows for both is the plan's choice, and below a FULL JOIN the proxy shows both.
 func (g *generator) groupedByKey(f *fromClause, where *List, sh shape, with *List) (*Node, []*col) {
 	for _, s := range f.scope.sources {
-		if s.table == nil || s.table.PrimaryKey == nil || s.table.View != "" {
+		if s.table == nil || s.table.PrimaryKey == nil || s.table.View != "" || !g.keyHolds(s) {
 			continue
 		}
 		keys := make([]string, len(s.table.PrimaryKey))
@@ -144,6 +146,13 @@ func (g *generator) groupedByKey(f *fromClause, where *List, sh shape, with *Lis
 			g.having(f.scope, 20), g.tail(len(cols), sh, true)), cols
 	}
 	return nil, nil
+}
+
+// keyHolds reports whether no two rows of a table share its key: those of children are only unique among themselves.
+func (g *generator) keyHolds(s *source) bool {
+	base := s.table.stored()
+	alone := s.only && s.table == base || !slices.ContainsFunc(g.s.Tables, func(child *Table) bool { return child.Inherits == base })
+	return base.PrimaryKey != nil && alone
 }
 
 // windowed makes window functions that give peers the same value.
@@ -166,7 +175,7 @@ func (g *generator) windowed(f *fromClause, where *List, depth int, sh shape, wi
 	make := func(t Type, sc *scope, depth int) (*Node, *col) {
 		switch t {
 		case Int8:
-			if id := uniqueKey(f); id != nil && g.chance(40) {
+			if id := g.uniqueKey(f); id != nil && g.chance(40) {
 				return n("row_number() OVER (ORDER BY ", id, ")"), &col{typ: t}
 			}
 			if g.chance(50) {
@@ -174,7 +183,7 @@ func (g *generator) windowed(f *fromClause, where *List, depth int, sh shape, wi
 			}
 			return n("sum(", g.leaf(Int4, sc), ")", over()), &col{typ: t}
 		case Int4, Text, Date, Numeric:
-			if id := uniqueKey(f); id != nil && g.chance(30) {
+			if id := g.uniqueKey(f); id != nil && g.chance(30) {
 				return n(g.word("lag(", "lead(", "first_value(", "last_value("), g.leaf(t, sc), ") OVER (ORDER BY ", id, ")"), &col{typ: t}
 			}
 			if g.chance(40) {
@@ -191,8 +200,8 @@ func (g *generator) windowed(f *fromClause, where *List, depth int, sh shape, wi
 }
 
 // uniqueKey returns a column that no two rows of the FROM clause share, nil when there is none for sure.
-func uniqueKey(f *fromClause) *Node {
-	if f.joined || f.scope.sources[0].table == nil {
+func (g *generator) uniqueKey(f *fromClause) *Node {
+	if f.joined || f.scope.sources[0].table == nil || !g.keyHolds(f.scope.sources[0]) {
 		return nil
 	}
 	s := f.scope.sources[0]

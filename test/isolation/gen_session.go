@@ -52,6 +52,7 @@ func (g *generator) cursor() []*Step {
 		return step
 	}
 	steps := []*Step{g.say("transaction", "BEGIN"), declare}
+	g.cursorOpen = true
 	for range 1 + g.IntN(4) {
 		steps = append(steps, move())
 		switch {
@@ -63,6 +64,7 @@ func (g *generator) cursor() []*Step {
 			steps = append(steps, g.say("transaction", "SAVEPOINT s"), move(), g.say("transaction", "ROLLBACK TO s"))
 		}
 	}
+	g.cursorOpen = false
 	if g.chance(40) {
 		steps = append(steps, g.say("CLOSE", "CLOSE "+g.word(name, name, "ALL")))
 	}

@@ -160,7 +160,7 @@ func (g *generator) anything() (*Node, string, bool) {
 		return g.failing(), "SELECT", false
 	case k < 58:
 		return g.merge(g.leading()), "MERGE", false
-	case k < 59 && g.chance(40):
+	case k < 59 && !g.cursorOpen && g.chance(40):
 		return g.truncate(), "TRUNCATE", false
 	case k < 60 && g.chance(30):
 		return g.lockTable(), "LOCK TABLE", false
