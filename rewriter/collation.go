@@ -109,10 +109,34 @@ func (p *pass) collatable(oid uint32) bool {
 	switch {
 	case t == nil:
 		return true
+	case t.Name == "anyrange", t.Name == "anymultirange": // no range has one itself
+		return false
 	case t.Schema != "pg_catalog":
 		return t.Kind != 'e' && t.Kind != 'c'
 	}
 	return t.Category == 'S' || t.Category == 'P' || t.Category == 'X'
+}
+
+// collationOf is the collation of a column, which also where a join has merged it is that of one of its sides.
+func (it *item) collationOf(name string) uint32 {
+	if col := it.column(name); col != nil {
+		return col.collation
+	}
+	var c uint32
+	found := false
+	for _, side := range it.joined {
+		if side.columns == nil && side.joined == nil {
+			return anyCollation
+		}
+		if side.columns == nil || side.column(name) != nil {
+			c, _ = joinCollations(c, side.collationOf(name))
+			found = true
+		}
+	}
+	if !found {
+		return anyCollation
+	}
+	return c
 }
 
 // columnCollation is the collation of a column of a temporary table that a text makes.
@@ -157,6 +181,19 @@ func (p *pass) callCollation(f *pg.FuncCall, before uint32) uint32 {
 		return before
 	}
 	return anyCollation
+}
+
+// collatableOperator tells whether values that an operator of this name computes could have a collation.
+func (p *pass) collatableOperator(op string) bool {
+	known := false
+	for _, s := range p.cat.Schemas {
+		for _, o := range s.Operators[op] {
+			if known = true; p.collatable(o.Result) {
+				return true
+			}
+		}
+	}
+	return !known
 }
 
 func (p *pass) paramCollation(n int32) uint32 {

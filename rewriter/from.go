@@ -239,6 +239,9 @@ func (p *pass) join(j *pg.JoinExpr, sc *scope, out *sink) {
 		sides := sc.items[first:]
 		it := &item{name: j.Alias.Aliasname, barrier: sidesBarrier(sides)}
 		it.columns = renamed(joinedColumns(sides), j.Alias.Colnames)
+		if len(j.Alias.Colnames) == 0 {
+			it.joined = sides
+		}
 		it.shared = slices.ContainsFunc(sides, func(side *item) bool { return side.shared })
 		it.nullable = slices.ContainsFunc(sides, func(side *item) bool { return side.nullable })
 		sc.items = sc.items[:first:first]
@@ -284,7 +287,7 @@ func (p *pass) joinNames(j *pg.JoinExpr, sc *scope, first, second int) {
 		}
 	}
 	if j.JoinUsingAlias != nil {
-		p.add(sc, &item{name: j.JoinUsingAlias.Aliasname, merged: true, barrier: sidesBarrier(sc.items[first:])})
+		p.add(sc, &item{name: j.JoinUsingAlias.Aliasname, merged: true, joined: slices.Clone(sc.items[first:]), barrier: sidesBarrier(sc.items[first:])})
 	}
 }
 

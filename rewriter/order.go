@@ -81,8 +81,13 @@ func (p *pass) guardFull(cond *pg.Node, sc *scope) *pg.Node {
 			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could be evaluated on rows of other tenants",
 				"Put the condition into a sub-select.")
 		}
-		if barred && p.tried(c, sc) && !(joins(c) && !p.comparesRows(c.GetAExpr(), sc) && !p.clashes(sc, c.GetAExpr().Lexpr, c.GetAExpr().Rexpr)) {
+		switch e := c.GetAExpr(); {
+		case !barred || !p.tried(c, sc):
+		case !joins(c) || p.comparesRows(e, sc):
 			c = opaque(c)
+		case p.clashes(sc, e.Lexpr, e.Rexpr):
+			p.deny(stateFeature, ruleEvaluationOrder, "a condition of a FULL JOIN could compare texts of two collations on statistics of other tenants' rows",
+				"Use the COLLATE clause on one side, or name the columns by their table.")
 		}
 		return []*pg.Node{c}
 	})
@@ -281,7 +286,7 @@ func (p *pass) weighColumn(c *pg.ColumnRef, sc *scope) weight {
 	for _, it := range owners {
 		col := it.column(name)
 		if col == nil {
-			return weight{rows: true, collation: anyCollation}
+			return weight{rows: true, collation: it.collationOf(name)}
 		}
 		w.harmless, w.folding = w.harmless && p.harmlessColumn(col), w.folding || col.folding
 		w.late = w.late || col.late
@@ -312,7 +317,7 @@ func (p *pass) harmlessColumn(c *column) bool {
 
 func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
 	w := p.weighComparison(e, sc)
-	if e.Kind == pg.A_Expr_Kind_AEXPR_NULLIF || e.Kind == pg.A_Expr_Kind_AEXPR_OP && !p.booleanOperator(opName(e.Name)) {
+	if e.Kind == pg.A_Expr_Kind_AEXPR_NULLIF || e.Kind == pg.A_Expr_Kind_AEXPR_OP && p.collatableOperator(opName(e.Name)) {
 		return w
 	}
 	return w.uncollated()

@@ -56,6 +56,8 @@ type item struct {
 	through *through
 	// hidden is the column of the item that Postgres sees and the client must not; empty for none.
 	hidden string
+	// joined are the sides of a join that the item's name stands for; its columns have their names.
+	joined []*item
 	// merged is set when a join has taken the item's columns up into its own (USING, NATURAL): `*` no longer lists them in order.
 	merged bool
 }
