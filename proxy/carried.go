@@ -69,16 +69,23 @@ func (c *carried) change(from *carried) string {
 	return b.String()
 }
 
-// carry gives the connection, which the session has just got, the session's settings.
+// carry gives the connection, which the session has just got, the session's settings, and makes it forget what sequences have given to others: later, in a
+// transaction that has drawn values, what they have given to this session would be forgotten with it.
 func (s *session) carry(up *upstream) error {
-	if up.carried == s.carried {
-		return nil
+	var change string
+	if up.sequences != 0 && up.sequences != s.id {
+		change = "DISCARD SEQUENCES; "
 	}
 	if up.carried.text != s.carried.text {
-		_, err := s.send(expectation{kind: answerQuery, mode: skip, vital: true, reply: &reply{}},
-			pgwire.AppendQuery(nil, s.carried.change(up.carried)))
+		change += s.carried.change(up.carried)
+	}
+	if change != "" {
+		_, err := s.send(expectation{kind: answerQuery, mode: skip, vital: true, reply: &reply{}}, pgwire.AppendQuery(nil, change))
 		if err != nil {
 			return err
+		}
+		if up.sequences != s.id {
+			up.sequences = 0
 		}
 	}
 	up.carried = s.carried
@@ -127,6 +134,7 @@ func isCarried(name string, c *carried) bool {
 // effects notes what a plan that was sent can do to the state of the session upstream.
 func (s *session) effects(plan *rewriter.Plan) {
 	e := plan.Effects
+	s.readsSequences = s.readsSequences || e&rewriter.EffectReadsSequence != 0
 	if e&(rewriter.EffectDraws|rewriter.EffectSeed) != 0 {
 		s.draws(e)
 	}
@@ -170,37 +178,10 @@ func (s *session) draws(e rewriter.Effects) {
 	if e&rewriter.EffectDraws == 0 {
 		return
 	}
-	switch s.up.sequences {
-	case 0, s.id:
-		s.up.sequences = s.id
-	default:
-		s.up.sequences = severalSessions
-	}
+	s.up.sequences = s.id
 	if s.readsSequences {
 		s.pipe.pin(pinSequence)
 	}
-}
-
-// severalSessions stands for more than one session.
-const severalSessions = ^uint64(0)
-
-// ownSequences makes a connection forget what sequences have given to others, before a plan that may read that.
-func (s *session) ownSequences(plan *rewriter.Plan) error {
-	s.readsSequences = s.readsSequences || plan.Effects&rewriter.EffectReadsSequence != 0
-	if !s.readsSequences || plan.Effects&(rewriter.EffectReadsSequence|rewriter.EffectDraws) == 0 || s.up.sequences == 0 || s.up.sequences == s.id {
-		return nil
-	}
-	if err := s.drain(); err != nil {
-		return err
-	}
-	if s.failing() {
-		return nil // nothing but the end of the transaction runs now
-	}
-	if _, err := s.ask("DISCARD SEQUENCES"); err != nil {
-		return err
-	}
-	s.up.sequences = 0
-	return nil
 }
 
 // examine asks what the session has left on its connection. Nothing is outstanding, and no transaction open.

@@ -180,7 +180,8 @@ func (s *statements) isUnnamed(st *statement) bool {
 func (s *session) share(name string, st *statement) {
 	text := st.text(s.who.Tenant)
 	st.declared = declaredTypes(st)
-	if st.deallocates != "" || st.plan.ReadsClock() || s.schema.temporary != nil || s.schema.changed || s.schema.own != nil ||
+	// What FETCH and EXECUTE return is that of what this session gave the name to when they are parsed.
+	if st.deallocates != "" || st.follows() || st.plan.ReadsClock() || s.schema.temporary != nil || s.schema.changed || s.schema.own != nil ||
 		text != st.plan.SQL {
 		if name != "" { // it is this session's alone
 			n := s.server.lastPrivate.Add(1)
@@ -289,16 +290,14 @@ const droppedName = ownPrefix + "drop"
 
 // beforeSending prepares the connection for a statement that is about to run on it.
 func (s *session) beforeSending(st *statement) error {
-	if st.deallocates != "" {
-		outcome, err := s.send(expectation{kind: answerClose, mode: quiet}, pgwire.AppendClose(nil, pgwire.Statement, droppedName))
-		if err == nil && outcome == accepted {
-			_, err = s.send(expectation{kind: answerParse, mode: quiet}, pgwire.AppendParse(nil, droppedName, "", nil))
-		}
-		if err != nil {
-			return err
-		}
+	if st.deallocates == "" {
+		return nil
 	}
-	return s.ownSequences(st.plan)
+	outcome, err := s.send(expectation{kind: answerClose, mode: quiet}, pgwire.AppendClose(nil, pgwire.Statement, droppedName))
+	if err == nil && outcome == accepted {
+		_, err = s.send(expectation{kind: answerParse, mode: quiet}, pgwire.AppendParse(nil, droppedName, "", nil))
+	}
+	return err
 }
 
 // notPrepared notes what has not come about on a connection because of an error, of this message or, when it was skipped, of one before it.

@@ -32,7 +32,7 @@ type upstream struct {
 	carried *carried
 	// statements are those that it knows by the proxy's names.
 	statements statements
-	// sequences is the number of the session that may have drawn from a sequence last; 0 for none.
+	// sequences is the number of the session that may have drawn from sequences; 0 for none.
 	sequences uint64
 }
 
