@@ -23,6 +23,7 @@ type systemRelation struct {
 	denied       string              // why it cannot be read; empty when it can
 	columns      map[string]string   // by name: columnOpen, or what stands in its place
 	computed     map[string]*pg.Node // by name: the sub-select in the column's place
+	refused      map[string]string   // by name: why the column cannot be read
 	where        []systemCondition
 	// hides are what stands in the place of columns where the policy hides columns, hideWhere the conditions of that case.
 	hides     map[string]*pg.Node
@@ -32,6 +33,9 @@ type systemRelation struct {
 const columnComputed = "computed"
 
 const columnOpen = "open"
+
+// columnRefused is one that statements may not name: the sub-select is without it.
+const columnRefused = "refused"
 
 // systemCondition is one condition that the rows must meet, on servers that have the column it needs.
 type systemCondition struct {
@@ -106,7 +110,8 @@ var systemCatalogs = sync.OnceValue(func() *systemTable {
 
 func newSystemRelation(full string) *systemRelation {
 	schema, name, _ := strings.Cut(full, ".")
-	return &systemRelation{schema: schema, name: name, columns: map[string]string{}, computed: map[string]*pg.Node{}, hides: map[string]*pg.Node{}}
+	return &systemRelation{schema: schema, name: name, columns: map[string]string{}, computed: map[string]*pg.Node{}, refused: map[string]string{},
+		hides: map[string]*pg.Node{}}
 }
 
 func (r *systemRelation) read(word, rest string) {
@@ -123,6 +128,11 @@ func (r *systemRelation) read(word, rest string) {
 	case word == "compute":
 		c, sql, _ := strings.Cut(rest, " ")
 		r.columns[c], r.computed[c] = columnComputed, parseCondition(sql)
+	case word == "refuse":
+		names, why, _ := strings.Cut(rest, ": ")
+		for _, c := range strings.Fields(names) {
+			r.columns[c], r.refused[c] = columnRefused, why
+		}
 	case strings.HasPrefix(word, "where"):
 		needs := strings.Trim(strings.TrimPrefix(word, "where"), "()")
 		r.where = append(r.where, systemCondition{needs: needs, expr: parseCondition(rest)})

@@ -34,7 +34,8 @@ func (p *pass) systemRelation(rv *pg.RangeVar, n *pg.Node, rel *catalog.Relation
 	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
 	it := &item{name: rv.Relname, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: relationColumns(rel),
-		shared: true, catalog: true, system: rel.Schema}
+		shared: true, catalog: true, system: rel.Schema, refusing: st.refusing()}
+	it.columns = slices.DeleteFunc(it.columns, func(c column) bool { return st.columns[c.name] == columnRefused })
 	p.globals++
 	note := RelationNote{Relation: rel.Schema + "." + rel.Name, Scope: policy.ScopeGlobal, Place: "system catalog: as it is"}
 	if p.unmasked(rel, st) {
@@ -71,7 +72,7 @@ func (p *pass) systemForm(rel *catalog.Relation, st *systemRelation, only map[st
 	sel := &pg.SelectStmt{LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}
 	for i := range rel.Columns {
 		c := &rel.Columns[i]
-		if only != nil && !only[c.Name] {
+		if only != nil && !only[c.Name] || st.columns[c.Name] == columnRefused {
 			continue
 		}
 		if hides := st.hides[c.Name]; hides != nil && p.hidesAny() {

@@ -157,6 +157,7 @@ func (p *pass) selection(n *pg.Node, a *pg.A_Indirection, sc *scope) {
 // reference walks a column reference, which can turn into something else.
 func (p *pass) reference(n *pg.Node, c *pg.ColumnRef, sc *scope) {
 	sc.withinSub(c)
+	p.refuseColumn(c, sc)
 	if p.throughReference(n, c, sc) {
 		return
 	}

@@ -73,7 +73,7 @@ tables:
 	}
 	for full, st := range systemCatalogs().relations {
 		if st.denied == "" && snap.Schemas[st.schema].Relations[st.name] != nil {
-			rows("SELECT * FROM " + full)
+			rows("SELECT " + namable(snap.Schemas[st.schema].Relations[st.name]) + " FROM " + full)
 		}
 	}
 	for sql, want := range map[string]string{

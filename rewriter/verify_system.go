@@ -191,7 +191,7 @@ func (s *sweeper) systemTarget(t *pg.ResTarget, st *systemRelation, rel *catalog
 	text, _ := constantText(cast.Arg.GetAConst())
 	ok := false
 	switch mask {
-	case columnOpen:
+	case columnOpen, columnRefused:
 	case "", "null":
 		ok = cast.Arg.GetAConst().GetIsnull()
 	case "user":
