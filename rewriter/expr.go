@@ -183,6 +183,7 @@ func (p *pass) indirection(list []*pg.Node, sc *scope) {
 }
 
 func (p *pass) operatorExpr(e *pg.A_Expr, sc *scope) {
+	namesOfArray(e)
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
 		p.operator(&e.Name, e.Lexpr == nil, e.Location)
