@@ -44,7 +44,7 @@ test-matrix: setup
 
 # test-orms: programs with ORMs, those whose runtimes are installed, against a tenant's own database and through the proxy
 test-orms: setup
-	go test -tags orms -count=1 -v -timeout 20m -run TestPrograms ./test/drivers/orms
+	go test -tags orms -count=1 -v -timeout 40m -run 'TestPrograms|TestMigrations' ./test/drivers/orms
 
 # test-suites: Postgres's own regression suite, the tests of pgx, lib/pq, psycopg2 and pgjdbc, directly and through the proxy, on Debian; SUITES=pgx for one
 SUITES ?= postgres pgx pq psycopg2 pgjdbc

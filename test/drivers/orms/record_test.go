@@ -52,7 +52,8 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// replay sends the statements to one world, through a tap: without parameters by the simple protocol, as drivers do.
+// replay sends the statements to one world, through a tap: without parameters by the simple protocol, as drivers do. The name of the database in
+// which they were recorded becomes that of the world's.
 func replay(t *testing.T, e stack.Endpoint, statements []recorded) [][]wiretap.Exchange {
 	t.Helper()
 	tap, err := wiretap.Listen(e.Address())
@@ -68,7 +69,9 @@ func replay(t *testing.T, e stack.Endpoint, statements []recorded) [][]wiretap.E
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
+	here := strings.NewReplacer("library_own", e.Database, "moved_own", e.Database)
 	for _, s := range statements {
+		s.SQL = here.Replace(s.SQL)
 		if len(s.Params) == 0 {
 			if _, err := conn.Exec(ctx, s.SQL).ReadAll(); err != nil {
 				t.Errorf("%s: %v\n%s", e.Name, err, s.SQL)
@@ -78,7 +81,7 @@ func replay(t *testing.T, e stack.Endpoint, statements []recorded) [][]wiretap.E
 		values := make([][]byte, len(s.Params))
 		for i, p := range s.Params {
 			if p != nil {
-				values[i] = []byte(*p)
+				values[i] = []byte(here.Replace(*p))
 			}
 		}
 		if r := conn.ExecParams(ctx, s.SQL, values, s.Types, nil, []int16{pgproto3.TextFormat}).Read(); r.Err != nil {

@@ -60,7 +60,7 @@ databases:
   - {tenancy: database, name: own, tenant: acme, upstream: {dsn: %q}}
 policy_file: policy.yaml
 users:
-  - {name: acme_app, tenant: acme, scram: %q}
+  - {name: acme_app, tenant: acme, scram: %q%s}
   - {name: globex_app, tenant: globex, scram: %q}
 `
 
@@ -172,6 +172,14 @@ func (s *Stack) serve(ctx context.Context) error {
 
 // ServeIn starts pgcordon with its files in dir, in front of a database and with a policy, for the same logins. The caller ends it.
 func (s *Stack) ServeIn(ctx context.Context, dir, database, policy string) (*Process, error) {
+	return s.ServeRole(ctx, dir, database, policy, "")
+}
+
+// ServeRole is ServeIn with a role of the policy for acme's login; empty for none.
+func (s *Stack) ServeRole(ctx context.Context, dir, database, policy, role string) (*Process, error) {
+	if role != "" {
+		role = ", role: " + role
+	}
 	// Both servers check the very same verifiers.
 	const verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = $1"
 	acme, err := s.query(ctx, verifier, User)
@@ -192,7 +200,7 @@ func (s *Stack) ServeIn(ctx context.Context, dir, database, policy string) (*Pro
 		}
 	}
 	own := Endpoint{Host: s.Postgres.Host, Port: s.Postgres.Port, Database: "own_too", User: User, Password: Password}
-	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), strings.ReplaceAll(own.URL(), "%", "%%"), acme, globex)
+	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), strings.ReplaceAll(own.URL(), "%", "%%"), acme, role, globex)
 	return Serve(ctx, filepath.Join(s.dir, "pgcordon"), dir, config, policy)
 }
 
