@@ -298,13 +298,19 @@ func dottedName(s string) ([]string, bool) {
 	return SplitPath(strings.ReplaceAll(s, ".", ","))
 }
 
-// catalogSequence allows pg_get_serial_sequence of names out of the catalogs; false when the call is another one.
+// catalogSequence allows pg_get_serial_sequence of names out of the catalogs, the table's or that of a column alone; false when the call is another one.
 func (p *pass) catalogSequence(f *pg.FuncCall, sc *scope) bool {
-	if !p.isCatalogFunction(f, "pg_get_serial_sequence") || len(f.Args) != 2 || len(columnRefs(f.Args[0])) == 0 ||
-		addedBuiltin(p.cat, "pg_get_serial_sequence", 2) {
+	if !p.isCatalogFunction(f, "pg_get_serial_sequence") || len(f.Args) != 2 || addedBuiltin(p.cat, "pg_get_serial_sequence", 2) {
+		return false
+	}
+	found := len(columnRefs(f.Args[0])) > 0
+	if !found && len(columnRefs(f.Args[1])) == 0 {
 		return false
 	}
 	p.exprs(f.Args, sc)
+	if !found {
+		p.serialTable(f, false)
+	}
 	if !p.ofCatalogs(f.Args[0], sc) || !p.ofCatalogs(f.Args[1], sc) {
 		p.denyFunction(f, "pg_get_serial_sequence", "it prints names in errors, and this one is neither constant nor of the catalogs")
 	}

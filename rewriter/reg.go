@@ -38,6 +38,13 @@ func namesToText(n *pg.Node, only bool) {
 		allNamesToText(v.RowExpr.Args, only)
 	case *pg.Node_SortBy:
 		namesToText(v.SortBy.Node, true)
+	case *pg.Node_CaseExpr:
+		namesToText(v.CaseExpr.Arg, true)
+		for _, w := range v.CaseExpr.Args {
+			namesToText(w.GetCaseWhen().Expr, v.CaseExpr.Arg != nil) // CASE a WHEN b compares them
+			namesToText(w.GetCaseWhen().Result, false)
+		}
+		namesToText(v.CaseExpr.Defresult, false)
 	case *pg.Node_SubLink:
 		compared := v.SubLink.SubLinkType == pg.SubLinkType_ANY_SUBLINK || v.SubLink.SubLinkType == pg.SubLinkType_ALL_SUBLINK
 		namesToText(v.SubLink.Testexpr, true)

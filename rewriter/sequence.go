@@ -102,9 +102,18 @@ func (p *pass) drawnBy(table uint32) bool {
 
 // serialSequence resolves the table of pg_get_serial_sequence('table', 'column'). used tells that the sequence is used at once.
 func (p *pass) serialSequence(f *pg.FuncCall, used bool) {
-	table, okTable := textConstant(f.Args[0])
-	_, okColumn := textConstant(f.Args[1])
-	if !okTable || !okColumn {
+	if _, ok := textConstant(f.Args[1]); !ok {
+		p.denyAt(f.Location, statePrivilege, ruleSequence, "a table and its column must be named by constants", "")
+		return
+	}
+	p.serialTable(f, used)
+	f.Args[1] = &pg.Node{Node: &pg.Node_AConst{AConst: f.Args[1].GetAConst()}}
+}
+
+// serialTable resolves the table alone.
+func (p *pass) serialTable(f *pg.FuncCall, used bool) {
+	table, ok := textConstant(f.Args[0])
+	if !ok {
 		p.denyAt(f.Location, statePrivilege, ruleSequence, "a table and its column must be named by constants", "")
 		return
 	}
@@ -117,7 +126,6 @@ func (p *pass) serialSequence(f *pg.FuncCall, used bool) {
 		return
 	}
 	f.Args[0] = &pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Sval{Sval: &pg.String{Sval: quotedName(rel)}}}}}
-	f.Args[1] = &pg.Node{Node: &pg.Node_AConst{AConst: f.Args[1].GetAConst()}}
 }
 
 // namedRelation finds the relation that a text names, as the input function of regclass does.

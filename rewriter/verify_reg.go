@@ -52,6 +52,11 @@ func (s *sweeper) regMayStand(m protoreflect.Message, above []protoreflect.Messa
 			if !ok || e.Kind != pg.A_Expr_Kind_AEXPR_OP_ANY && e.Kind != pg.A_Expr_Kind_AEXPR_OP_ALL {
 				return false
 			}
+		case *pg.CaseExpr:
+			return holds(x.Arg, in)
+		case *pg.CaseWhen:
+			e, ok := outer(above, i).(*pg.CaseExpr)
+			return ok && e.Arg != nil && holds(x.Expr, in)
 		case *pg.SelectStmt:
 			if slices.ContainsFunc(x.GroupClause, func(n *pg.Node) bool { return holds(n, in) }) {
 				return true

@@ -40,10 +40,17 @@ func (s *sweeper) sequenceCall(x *pg.FuncCall) bool {
 }
 
 func (s *sweeper) serialSequence(x *pg.FuncCall, used bool) {
+	if _, ok := x.Args[1].GetAConst().GetVal().(*pg.A_Const_Sval); !ok {
+		s.fail("pg_get_serial_sequence of a column that is no constant")
+		return
+	}
+	s.serialTable(x, used)
+}
+
+func (s *sweeper) serialTable(x *pg.FuncCall, used bool) {
 	table, ok := x.Args[0].GetAConst().GetVal().(*pg.A_Const_Sval)
-	_, column := x.Args[1].GetAConst().GetVal().(*pg.A_Const_Sval)
-	if !ok || !column {
-		s.fail("pg_get_serial_sequence of something other than constants")
+	if !ok {
+		s.fail("pg_get_serial_sequence of a table that is no constant")
 		return
 	}
 	r := s.quoted(table.Sval.Sval)

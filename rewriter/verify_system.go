@@ -466,7 +466,14 @@ func (s *sweeper) seenSchema(name string) bool {
 
 // catalogSequence accepts pg_get_serial_sequence of a name that is no constant: it answers with a name, and reads no sequence.
 func (s *sweeper) catalogSequence(f *pg.FuncCall, e sweepEnv) bool {
-	if !slices.Equal(stringsOf(f.Funcname), []string{"pg_catalog", "pg_get_serial_sequence"}) || len(f.Args) != 2 || !holdsColumn(f.Args[0].ProtoReflect()) {
+	if !slices.Equal(stringsOf(f.Funcname), []string{"pg_catalog", "pg_get_serial_sequence"}) || len(f.Args) != 2 {
+		return false
+	}
+	switch {
+	case holdsColumn(f.Args[0].ProtoReflect()):
+	case holdsColumn(f.Args[1].ProtoReflect()):
+		s.serialTable(f, false)
+	default:
 		return false
 	}
 	s.fields(f.ProtoReflect(), e, "funcname")
