@@ -85,7 +85,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 		}
 	case *pg.Node_XmlSerialize:
 		p.expr(v.XmlSerialize.Expr, sc)
-		p.typeName(v.XmlSerialize.TypeName, sc)
+		p.typeName(v.XmlSerialize.TypeName)
 	case *pg.Node_SortBy:
 		p.sortBy(v.SortBy, sc)
 	case *pg.Node_GroupingSet:

@@ -372,7 +372,7 @@ func (p *pass) columnDefs(list []*pg.Node, sc *scope) {
 			p.deny(stateFeature, ruleClause, "a column definition list is not understood", "")
 			return
 		}
-		p.typeName(d.TypeName, sc)
+		p.typeName(d.TypeName)
 	}
 }
 
@@ -388,7 +388,7 @@ func (p *pass) rangeTableFunc(r *pg.RangeTableFunc, sc *scope) {
 			p.deny(stateFeature, ruleClause, nodeName(n)+" is not supported", "")
 			return
 		}
-		p.typeName(c.TypeName, sc)
+		p.typeName(c.TypeName)
 		p.fence(c.Coldefexpr, sc, nil)
 		p.expr(c.Colexpr, sc)
 		p.expr(c.Coldefexpr, sc)

@@ -288,8 +288,21 @@ func (p *pass) userOperator(op string) bool {
 	return false
 }
 
+// typeModifiers makes constants of the identifiers among a type's modifiers, which Postgres takes for the same.
+func (p *pass) typeModifiers(t *pg.TypeName) {
+	for i, m := range t.Typmods {
+		switch fields := m.GetColumnRef().GetFields(); {
+		case m.GetAConst() != nil:
+		case len(fields) == 1 && fields[0].GetString_() != nil:
+			t.Typmods[i] = pg.MakeAConstStrNode(fields[0].GetString_().Sval, -1)
+		default:
+			p.denyAt(t.Location, stateSyntax, ruleTypeDenied, "type modifiers must be simple constants or identifiers", "")
+		}
+	}
+}
+
 // typeName allows built-in types but those that look names up, and the user's types that hide no function.
-func (p *pass) typeName(t *pg.TypeName, sc *scope) {
+func (p *pass) typeName(t *pg.TypeName) {
 	if t == nil {
 		return
 	}
@@ -297,7 +310,7 @@ func (p *pass) typeName(t *pg.TypeName, sc *scope) {
 		p.denyAt(t.Location, stateFeature, ruleTypeDenied, "SETOF and %TYPE are not supported", "")
 		return
 	}
-	p.exprs(t.Typmods, sc)
+	p.typeModifiers(t)
 	parts := make([]string, len(t.Names))
 	for i, n := range t.Names {
 		parts[i] = n.GetString_().GetSval()
@@ -334,7 +347,7 @@ func (p *pass) castType(c *pg.TypeCast, sc *scope) {
 		c.TypeName.Names = []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("regconfig")}
 		return
 	}
-	p.typeName(c.TypeName, sc)
+	p.typeName(c.TypeName)
 }
 
 func (p *pass) findType(parts []string) *catalog.Type {

@@ -53,6 +53,6 @@ func (p *pass) jsonAggregate(c *pg.JsonAggConstructor, sc *scope) {
 
 func (p *pass) jsonOutput(o *pg.JsonOutput, sc *scope) {
 	if o != nil {
-		p.typeName(o.TypeName, sc)
+		p.typeName(o.TypeName)
 	}
 }

@@ -83,7 +83,7 @@ func (p *pass) prepare(s *pg.PrepareStmt) Statement {
 		if isUnknown(t) {
 			continue
 		}
-		p.typeName(t, &scope{})
+		p.typeName(t)
 		if p.declared[i] = unknownType; p.findType(namesOf(t.GetNames())) != nil {
 			p.declared[i] = p.findType(namesOf(t.GetNames())).OID
 		}

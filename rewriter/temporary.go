@@ -108,7 +108,7 @@ func (p *pass) newColumn(c *pg.ColumnDef, sc *scope) {
 	}
 	names := c.TypeName.GetNames()
 	if len(names) != 1 || !serials[names[0].GetString_().GetSval()] || len(c.TypeName.ArrayBounds) > 0 {
-		p.typeName(c.TypeName, sc)
+		p.typeName(c.TypeName)
 	}
 	if c.CollClause != nil {
 		p.collation(c.CollClause)
