@@ -8,7 +8,9 @@ type File struct {
 	Upstream     UpstreamEntry   `yaml:"upstream" doc:"The Postgres database that tenants share: short for an entry of databases with tenancy rows."`
 	Databases    []DatabaseEntry `yaml:"databases" doc:"The databases that clients can ask for, where it is not the shared one alone."`
 	PolicyFile   string          `yaml:"policy_file" doc:"The policy: what belongs to a tenant in the shared database. Required where there is one. Like every file named here, relative to this file."`
-	Users        []UserEntry     `yaml:"users" require:"true" doc:"Who may log in. A user has either a tenant of its own, or a role that acts for tenants."`
+	Users        []UserEntry     `yaml:"users" require:"true" doc:"Who may log in. A user has either a tenant of its own, or a role that acts for tenants, or stands in admin_users or stats_users."`
+	AdminUsers   []string        `yaml:"admin_users" doc:"Names of users who may look and command in the admin database pgcordon. One that has neither tenant nor role may connect to that alone."`
+	StatsUsers   []string        `yaml:"stats_users" doc:"Names of users who may look in the admin database pgcordon: SHOW, and nothing else."`
 	Limits       LimitsEntry     `yaml:"limits" doc:"What one tenant may use."`
 	Admin        *AdminEntry     `yaml:"admin" doc:"HTTP listener for /metrics, /healthz and /readyz; without it there is none."`
 	Wire         WireEntry       `yaml:"wire" doc:"Bounds on what clients may do."`

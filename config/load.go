@@ -18,6 +18,19 @@ import (
 	"pgcordon/policy"
 )
 
+// Defaults is what a file says that leaves everything out which can be.
+func Defaults() File {
+	return File{
+		Upstream: initialUpstream,
+		Wire: WireEntry{
+			MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200,
+			MaxClientConn: 10000,
+		},
+		Rewriter:     RewriterEntry{CacheBytes: 64 << 20, MaxStatementBytes: 1 << 20},
+		DrainTimeout: 30 * time.Second,
+	}
+}
+
 // Load reads a pgcordon.yaml and the policy that it names. env looks up ${NAME}; nil means the process's environment.
 // The error is a yamlpos.Errors with every mistake of both files, unless the file cannot be read at all.
 func Load(file string, env func(string) (string, bool)) (*Config, error) {
@@ -28,15 +41,7 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 	if env == nil {
 		env = os.LookupEnv
 	}
-	f := File{
-		Upstream: initialUpstream,
-		Wire: WireEntry{
-			MaxMessageBytes: 64 << 20, StartupTimeout: 10 * time.Second, MaxUnauthenticated: 200,
-			MaxClientConn: 10000,
-		},
-		Rewriter:     RewriterEntry{CacheBytes: 64 << 20, MaxStatementBytes: 1 << 20},
-		DrainTimeout: 30 * time.Second,
-	}
+	f := Defaults()
 	doc := yamlpos.Decode(file, data, yamlpos.Options{Env: env, HideUnknown: true}, &f)
 	l := &loader{
 		doc: doc, file: f, dir: filepath.Dir(file),

@@ -74,7 +74,7 @@ drain_timeout: 2m
 	if c.Users[0].Tenant.String() != "acme" || len(c.Users[2].ActFor) != 2 || c.Users[2].Tenant.IsValid() || !c.Users[1].Verifier.IsValid() {
 		t.Errorf("%v", c.Users)
 	}
-	pool := Pool{Size: 7, MinSize: 2, ReserveTimeout: 5 * time.Second, ConnectTimeout: 15 * time.Second, IdleTimeout: 10 * time.Minute,
+	pool := Pool{Mode: "session", Size: 7, MinSize: 2, ReserveTimeout: 5 * time.Second, ConnectTimeout: 15 * time.Second, IdleTimeout: 10 * time.Minute,
 		Lifetime: time.Hour, CheckDelay: 30 * time.Second, MaxPrepared: 200}
 	if !c.Users[0].SessionPool || c.Users[1].SessionPool || !c.Users[2].SessionPool {
 		t.Errorf("pool modes of %v", c.Users)

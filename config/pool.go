@@ -11,6 +11,8 @@ const modeSession = "session"
 
 // Pool says how the connections to the upstream are used, as pool.Config takes it.
 type Pool struct {
+	// Mode is pool_mode, for users that say nothing else.
+	Mode                                       string
 	Size, MinSize, ReserveSize, MaxConnections int
 	// MaxPrepared is for proxy.NewBackend.
 	MaxPrepared                                                                    int
@@ -43,7 +45,7 @@ func (l *loader) pool(path yamlpos.Path, u UpstreamEntry) Pool {
 		l.doc.Errorf(at("reserve_pool_timeout"), "reserve_pool_timeout means nothing without reserve_pool_size")
 	}
 	return Pool{
-		Size: u.DefaultPoolSize, MinSize: u.MinPoolSize, ReserveSize: u.ReservePoolSize, MaxConnections: u.MaxDBConnections,
+		Mode: u.PoolMode, Size: u.DefaultPoolSize, MinSize: u.MinPoolSize, ReserveSize: u.ReservePoolSize, MaxConnections: u.MaxDBConnections,
 		ReserveTimeout: u.ReservePoolTimeout, WaitTimeout: u.QueryWaitTimeout, ConnectTimeout: u.ServerConnectTimeout,
 		MaxPrepared: u.MaxPreparedStatements, IdleTimeout: u.ServerIdleTimeout, Lifetime: u.ServerLifetime, CheckDelay: u.ServerCheckDelay,
 	}

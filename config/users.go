@@ -14,6 +14,7 @@ func (l *loader) users() {
 		l.doc.Errorf(yamlpos.Path{"users"}, "the list is empty: nobody could log in")
 	}
 	seen := map[string]int{}
+	console := l.console()
 	for i, e := range l.file.Users {
 		at := func(key string) yamlpos.Path { return yamlpos.Path{"users", i, key} }
 		first, again := seen[e.Name]
@@ -25,7 +26,7 @@ func (l *loader) users() {
 		default:
 			seen[e.Name] = i
 		}
-		u := auth.User{Name: e.Name, Role: e.Role, Verifier: l.verifier(at, e), SessionPool: l.holdsConnection(e)}
+		u := auth.User{Name: e.Name, Role: e.Role, Verifier: l.verifier(at, e), SessionPool: l.holdsConnection(e), Console: console[e.Name]}
 		l.standing(&u, at, e)
 		l.out.Users = append(l.out.Users, u)
 	}
@@ -52,8 +53,9 @@ func (l *loader) standing(u *auth.User, at func(string) yamlpos.Path, e UserEntr
 		if role != nil && len(role.ActFor) > 0 {
 			l.doc.Errorf(at("tenant"), "the role %q acts for several tenants, chosen at login: a user of it has no tenant of its own", e.Role)
 		}
+	case !l.doc.Has(at("role")) && u.Console != auth.ConsoleNone:
 	case !l.doc.Has(at("role")):
-		l.doc.Errorf(at("name"), "the user %q has neither a tenant nor a role that acts for tenants", e.Name)
+		l.doc.Errorf(at("name"), "the user %q has neither a tenant nor a role that acts for tenants, and stands neither in admin_users nor in stats_users", e.Name)
 	case role != nil && len(role.ActFor) == 0:
 		l.doc.Errorf(at("role"), "the role %q acts for no tenant (act_for in the policy), so the user needs one: add the key tenant", e.Role)
 	}

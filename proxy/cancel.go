@@ -67,7 +67,7 @@ func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 		session.own.clientCancels()
 		return
 	}
-	if session == nil {
+	if session == nil || session.cancelConsole() {
 		return
 	}
 	up := session.pipe.block()

@@ -9,6 +9,7 @@ import (
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
 	"pgcordon/proxy/auth"
+	"pgcordon/proxy/console"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
 	"pgcordon/rewriter"
@@ -29,6 +30,8 @@ type Config struct {
 	Refresh func(context.Context) error
 	// Wire bounds what a client may send.
 	Wire Wire
+	// Console says what the admin database shows and does; its Sessions are the server itself. Nil: there is none.
+	Console *console.Options
 }
 
 // Active is the part of the configuration that a reload replaces in one step. A running session uses the new Planner from its next

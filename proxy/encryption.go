@@ -67,6 +67,8 @@ func (s *session) startTLS(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn = conn
+	state := conn.ConnectionState()
+	s.encrypted = &state
 	s.out = newClient(conn)
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pgcordon/proxy/console"
 )
 
 // ErrServerClosed is returned by Serve after Shutdown.
@@ -39,12 +41,20 @@ type Server struct {
 	// welcomeMu guards welcomes.
 	welcomeMu sync.Mutex
 	welcomes  welcomes
+	// console answers the sessions of the admin database, of which there are so many; nil for none.
+	console  *console.Console
+	consoles atomic.Int64
+	// closing is set by WaitForClients, which waits for left to be closed: a session has ended.
+	closing atomic.Bool
+	left    chan struct{} // guarded by mu
 
 	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
-	running   sync.WaitGroup // every goroutine of the server
+	disabled  map[string]bool // databases that take no new sessions
+	past      traffic         // of sessions that have ended
+	running   sync.WaitGroup  // every goroutine of the server
 }
 
 // New returns a server that does not listen yet.
@@ -66,6 +76,11 @@ func New(cfg Config) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.base, s.stop = context.WithCancel(context.Background())
+	if cfg.Console != nil {
+		o := *cfg.Console
+		o.Sessions, o.Log = s, s.log
+		s.console = console.New(o)
+	}
 	s.Swap(cfg.Active)
 	return s
 }
@@ -91,7 +106,7 @@ func (s *Server) Serve(l net.Listener, encryption TLS) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			if s.draining.Load() {
+			if s.draining.Load() || s.closing.Load() {
 				return ErrServerClosed
 			}
 			if !temporary(err) {
@@ -159,6 +174,7 @@ func (s *Server) start(conn net.Conn, encryption TLS) {
 func (s *Server) forget(session *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.count(session)
 	delete(s.sessions, session)
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -41,6 +42,16 @@ type session struct {
 	user   auth.User
 	seat   *limit.Seat
 	remote string
+	// console is not ConsoleNone in a session of the admin database, and consoleCancel what a cancel request for it reaches.
+	console       auth.Console
+	consoleCancel atomic.Pointer[chan struct{}]
+	// application and encrypted are shown to the admin; received counts bytes, killed says that the admin ends the session.
+	application string
+	// shared is the name of the database that tenants share.
+	shared    string
+	encrypted *tls.ConnectionState
+	received  atomic.Int64
+	killed    atomic.Bool
 
 	// up is the connection that the session has leased; nil for none. last is the one it had last, key what all must have been started with.
 	up   *upstream
@@ -326,6 +337,7 @@ func (s *session) Read(b []byte) (int, error) {
 		s.pipe.park()
 	}
 	n, err := s.conn.Read(b)
+	s.received.Add(int64(max(0, n)))
 	if serving {
 		s.up = s.pipe.unpark()
 	}
@@ -382,7 +394,7 @@ func (s *session) farewell() error {
 	switch {
 	case s.over():
 		return errRelay
-	case s.server.draining.Load():
+	case s.server.draining.Load(), s.killed.Load():
 		return shutdown()
 	}
 	return revoked()

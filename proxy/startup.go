@@ -44,6 +44,9 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		}
 		return nil, err
 	}
+	if s.console != auth.ConsoleNone {
+		return nil, s.serveConsole(ctx)
+	}
 	if s.server.clients.Add(1) > int64(s.server.wire.MaxClients) {
 		s.server.clients.Add(-1)
 		return nil, &failure{state: stateTooManyConnections, message: "sorry, too many clients already",
@@ -240,6 +243,9 @@ func (s *session) password(m pgwire.Message) error {
 // admitted decides for which tenant a proven user acts, and whether it may have what it asks for.
 func (s *session) admitted(asked *startup, active *Active) error {
 	s.who = policy.Identity{User: s.user.Name, Tenant: s.user.Tenant, Role: s.user.Role}
+	if s.console = s.consoleOf(asked, active); s.console != auth.ConsoleNone {
+		return nil
+	}
 	if s.user.Tenant.IsValid() {
 		if asked.tenant != "" {
 			return &failure{state: stateInsufficientRights, message: "this user cannot choose a tenant"}
@@ -247,14 +253,19 @@ func (s *session) admitted(asked *startup, active *Active) error {
 	} else if err := s.choose(asked.tenant); err != nil {
 		return err
 	}
+	s.application = asked.settings["application_name"]
 	if asked.database == "" && active.Pool == nil {
 		asked.database = asked.user // as for Postgres
 	}
 	if s.owns(active, asked.database) {
-		return nil // the settings are for Postgres to judge
+		return s.server.checkDisabled(asked.database) // the settings are for Postgres to judge
 	}
 	if active.Pool == nil || asked.database != "" && asked.database != active.database() {
 		return noSuchDatabase(asked.database)
+	}
+	s.shared = active.database()
+	if err := s.server.checkDisabled(s.shared); err != nil {
+		return err
 	}
 	if asked.broken != nil {
 		return asked.broken
@@ -268,6 +279,9 @@ func (s *session) admitted(asked *startup, active *Active) error {
 }
 
 func (s *session) choose(tenant string) error {
+	if f := consoleOnly(s.user); f != nil {
+		return f
+	}
 	if tenant == "" {
 		return &failure{state: stateInvalidAuthorization, message: "this user acts for several tenants and has to choose one",
 			hint: "Connect with options='-c " + tenantSetting + "=NAME'."}

@@ -83,7 +83,7 @@ func (s *session) enter(ctx context.Context, active *Active, asked *startup) err
 		db.Leave()
 		return asked.broken
 	}
-	lease, err := db.Pool.Acquire(ctx, pool.Request{Key: pool.NewKey(asked.verbatim), Tenant: s.who.Tenant.String()})
+	lease, err := db.Pool.Acquire(ctx, pool.Request{Key: pool.NewKey(asked.verbatim), Tenant: s.who.Tenant.String(), Holder: s.id})
 	if err != nil {
 		db.Leave()
 		s.server.log.Warn("no upstream connection", "session", s.id, "error", err)

@@ -109,7 +109,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	shared := pool.New(o.pool)
 	w.active = proxy.Active{Planner: w.planner(policyYAML), Users: w.users("acme_app", "globex_app", "support", "migrator"), Pool: shared,
 		SearchPath: []string{"public"}}
-	w.server = proxy.New(proxy.Config{Active: w.active, Gate: w.gate, Observer: w.seen, Wire: o.wire, Refresh: w.refresh,
+	w.server = proxy.New(proxy.Config{Active: w.active, Gate: w.gate, Observer: w.seen, Wire: o.wire, Refresh: w.refresh, Console: w.console(),
 		Log: slog.New(slog.NewTextHandler(&logger{t: t}, nil))})
 	w.listener, err = proxy.Listen("tcp", "127.0.0.1:0", 0)
 	must(t, err)

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"pgcordon/config"
 	"pgcordon/policy"
 	"pgcordon/proxy"
+	"pgcordon/proxy/console"
 	"pgcordon/proxy/pool"
 )
 
@@ -18,6 +21,9 @@ type tenantPools struct {
 
 	mu   sync.Mutex
 	lent map[string]*lentPool // by config.Database.Key
+	// held are the databases whose pools are made held, by what clients call them; allHeld all of them. The admin database says so.
+	held    map[string]bool
+	allHeld bool
 	// gone sums up what pools have done that are closed.
 	gone pool.Stats
 }
@@ -25,6 +31,9 @@ type tenantPools struct {
 type lentPool struct {
 	*pool.Pool
 	sessions int
+	// database describes it to the admin, and tenant is whose it is.
+	database console.Database
+	tenant   string
 }
 
 func newTenantPools(log *slog.Logger) *tenantPools {
@@ -63,21 +72,26 @@ func (d *tenantDatabases) Enter(name string, who policy.Identity) (proxy.Databas
 	cfg := poolOf(upstream, db.Pool, d.pools.log)
 	cfg.Plain = true
 	key := db.Key(who.Tenant)
-	return proxy.Database{Pool: d.pools.enter(key, cfg), TrustRole: db.TrustRole, Leave: func() { d.pools.leave(key) }}, nil
+	return proxy.Database{Pool: d.pools.enter(key, cfg, describeDatabase(name, upstream, db.Pool), who.Tenant.String()), TrustRole: db.TrustRole, Leave: func() { d.pools.leave(key) }}, nil
 }
 
 // enter returns the pool of a key; leave is called once for each call.
-func (t *tenantPools) enter(key string, cfg pool.Config) *pool.Pool {
+func (t *tenantPools) enter(key string, cfg pool.Config, database console.Database, tenant string) *pool.Pool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.lent[key]
 	if p == nil {
 		p = &lentPool{Pool: pool.New(cfg)}
+		if t.allHeld || t.held[database.Name] {
+			p.Hold()
+		}
 		t.lent[key] = p
 	} else {
 		p.Configure(cfg) // a reload may have changed the sizes
 	}
 	p.sessions++
+	p.database, p.tenant = database, tenant
+	p.database.Pools = []*pool.Pool{p.Pool}
 	return p.Pool
 }
 
@@ -94,6 +108,8 @@ func (t *tenantPools) leave(key string) {
 	s := p.Stats()
 	t.gone.Waits += s.Waits
 	t.gone.Waited += s.Waited
+	t.gone.Leases += s.Leases
+	t.gone.Leased += s.Leased
 	t.gone.Connects += s.Connects
 	t.gone.ConnectFailures += s.ConnectFailures
 	for reason, n := range s.Closed {
@@ -110,4 +126,42 @@ func (t *tenantPools) stats() []pool.Stats {
 		all = append(all, p.Stats())
 	}
 	return all
+}
+
+// databases lists those that are being used, by name. Where several tenants call theirs by the same name, the tenant is part of it.
+func (t *tenantPools) databases() []console.Database {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	named := map[string]int{}
+	for _, p := range t.lent {
+		named[p.database.Name]++
+	}
+	list := make([]console.Database, 0, len(t.lent))
+	for _, p := range t.lent {
+		d := p.database
+		if named[d.Name] > 1 {
+			d.Name += "@" + p.tenant
+		}
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b console.Database) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// hold has pools held that are made from now on: those of a database, or all if name is empty.
+func (t *tenantPools) hold(name string, held bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case name == "":
+		t.allHeld = held
+		clear(t.held)
+	case held:
+		if t.held == nil {
+			t.held = make(map[string]bool)
+		}
+		t.held[name] = true
+	default:
+		delete(t.held, name)
+	}
 }

@@ -45,7 +45,11 @@ func (r *running) withPool(next *assembly, log *slog.Logger) (_ *running, adopt 
 	if r.pool != nil {
 		former, adopt = append(slices.Clip(r.former), r.pool), r.pool.Retire
 	}
-	return &running{assembly: next, pool: newPool(next.config, log), former: former, tenants: r.tenants}, adopt
+	taking := newPool(next.config, log)
+	if taking != nil && r.pool != nil && r.pool.Paused() {
+		taking.Hold()
+	}
+	return &running{assembly: next, pool: taking, former: former, tenants: r.tenants}, adopt
 }
 
 // newPool makes the pool of the database that tenants share; nil when there is none.

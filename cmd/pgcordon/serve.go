@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pgcordon/config/yamlpos"
+	"pgcordon/proxy/console"
 )
 
 type serveFlags struct {
@@ -121,21 +122,27 @@ func assembleUntil(ctx context.Context, file string, signals <-chan os.Signal) (
 // run waits for signals and for listeners that fail, and ends the service.
 func (s *service) run(ctx context.Context, signals <-chan os.Signal) error {
 	var failure error
+	asked, how := false, console.ShutdownNow
 	for ended := false; !ended; {
 		select {
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
-				ended = s.reload(ctx, signals)
+				ended, _ = s.reload(ctx, signals)
 			} else {
 				ended = true
 			}
+		case done := <-s.reloads:
+			var err error
+			ended, err = s.reload(ctx, signals)
+			done <- err
+		case how = <-s.shutdowns:
+			ended, asked = true, true
 		case failure = <-s.failed:
 			ended = true
 		}
 	}
-	timeout := s.current().config.DrainTimeout
-	s.log.Info("draining", "timeout", timeout)
-	drain, cancel := context.WithTimeout(ctx, timeout)
+	close(s.ended)
+	drain, cancel := s.drainContext(ctx, asked, how)
 	defer cancel()
 	go func() { // ends with drain: another signal asks for the end at once
 		for {
@@ -149,7 +156,24 @@ func (s *service) run(ctx context.Context, signals <-chan os.Signal) error {
 			}
 		}
 	}()
+	if asked && how == console.ShutdownWaitForClients {
+		s.proxy.WaitForClients(drain)
+	}
 	return errors.Join(failure, s.stop(drain))
+}
+
+// drainContext is how long sessions may take to end: drain_timeout, or, when SHUTDOWN asks for the end, no time at all or as long as they like.
+func (s *service) drainContext(ctx context.Context, asked bool, how console.Shutdown) (context.Context, context.CancelFunc) {
+	timeout := s.current().config.DrainTimeout
+	switch {
+	case asked && how == console.ShutdownNow:
+		timeout = 0
+	case asked:
+		s.log.Info("draining", "timeout", "none")
+		return context.WithCancel(ctx)
+	}
+	s.log.Info("draining", "timeout", timeout)
+	return context.WithTimeout(ctx, timeout)
 }
 
 // problems counts the mistakes that an error stands for.

@@ -22,6 +22,7 @@ import (
 	"pgcordon/proxy"
 	"pgcordon/proxy/admin"
 	"pgcordon/proxy/auth"
+	"pgcordon/proxy/console"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/observe"
 	"pgcordon/proxy/pool"
@@ -43,6 +44,11 @@ type service struct {
 	lastReload   atomic.Pointer[admin.Reload]
 	// swapping is held while active is replaced: by a reload, or by a session that has changed the schema.
 	swapping sync.Mutex
+
+	// reloads and shutdowns are what the admin database asks for; ended is closed when nobody takes requests any more.
+	reloads   chan chan error
+	shutdowns chan console.Shutdown
+	ended     chan struct{}
 
 	failed  chan error
 	serving sync.WaitGroup
@@ -66,11 +72,12 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 		file: file, log: log, started: time.Now(),
 		gate:     limit.NewGate(a.config.Limits.Of),
 		observer: observe.New(observe.Options{Logger: log}),
+		reloads:  make(chan chan error), shutdowns: make(chan console.Shutdown, 1), ended: make(chan struct{}),
 	}
 	first := &running{assembly: a, pool: newPool(a.config, log), tenants: newTenantPools(log)}
 	s.active.Store(first)
 	s.proxy = proxy.New(proxy.Config{
-		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh,
+		Active: first.active(), Gate: s.gate, Observer: s.observer, Log: log, Refresh: s.refresh, Console: s.consoleOptions(),
 		Wire: proxy.Wire{
 			MaxMessageBytes:    a.config.Wire.MaxMessageBytes,
 			MaxStatementBytes:  a.config.Rewriter.MaxStatementBytes,
@@ -215,12 +222,12 @@ func (s *service) status() admin.Status {
 
 // reload replaces the configuration by what the files and the catalog say now. An error changes nothing.
 // It reports whether a signal asked for the end meanwhile.
-func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended bool) {
+func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended bool, err error) {
 	s.swapping.Lock()
 	defer s.swapping.Unlock()
 	next, err := assembleUnless(ctx, s.file, signals)
 	if errors.Is(err, errEnd) {
-		return true
+		return true, err
 	}
 	if err == nil {
 		if keys := s.current().config.NeedsRestart(next.config); len(keys) > 0 {
@@ -230,7 +237,7 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 	if err != nil {
 		s.lastReload.Store(&admin.Reload{At: time.Now(), Problems: problems(err)})
 		logProblems(s.log, "reload refused, nothing was changed", err)
-		return false
+		return false, err
 	}
 	r, adopt := s.current().withPool(next, s.log)
 	for i, l := range next.config.Listen {
@@ -242,7 +249,7 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 	adopt()
 	s.lastReload.Store(&admin.Reload{At: time.Now()})
 	logBound(s.log, "reloaded", next)
-	return false
+	return false, nil
 }
 
 // refresh binds the policy in force to the catalog as it is now: a role with the right ddl has changed it.

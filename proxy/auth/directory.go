@@ -25,7 +25,19 @@ type User struct {
 	// SessionPool is set when the user has its upstream connection from login to the end (pool_mode session), and not
 	// only while it is in a transaction.
 	SessionPool bool
+	// Console is what the user may do in the admin database.
+	Console Console
 }
+
+// Console is what a user may do in the admin database. The zero value is nothing: for such a user there is no admin database.
+type Console uint8
+
+// What there is to be allowed. Each includes the one before.
+const (
+	ConsoleNone  Console = iota
+	ConsoleStats         // look
+	ConsoleAdmin         // look, and pause, kill, reload, shut down
+)
 
 // Directory holds the users who may log in. It is immutable.
 type Directory struct {

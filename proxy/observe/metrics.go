@@ -1,6 +1,9 @@
 package observe
 
 import (
+	"maps"
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -61,6 +64,29 @@ type series struct {
 	limits      *prometheus.CounterVec // limit
 	rows, bytes prometheus.Counter
 	seconds     prometheus.Observer
+	// counters are those of statements that were found before: the look-up by labels costs more than the rest of counting. The map is
+	// never changed, but replaced.
+	counters atomic.Pointer[map[statementLabels]prometheus.Counter]
+}
+
+type statementLabels struct{ kind, outcome string }
+
+// count counts a statement.
+func (s *series) count(l statementLabels) {
+	known := s.counters.Load()
+	if known != nil {
+		if c, ok := (*known)[l]; ok {
+			c.Inc()
+			return
+		}
+	}
+	c := s.statements.WithLabelValues(l.kind, l.outcome)
+	c.Inc()
+	more := map[statementLabels]prometheus.Counter{l: c}
+	if known != nil {
+		maps.Copy(more, *known)
+	}
+	s.counters.Store(&more) // of two who come at once one is forgotten, until its next statement
 }
 
 func (m *metrics) open(label string) *series {

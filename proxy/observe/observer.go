@@ -28,11 +28,12 @@ type Options struct {
 
 // Observer counts and logs what sessions tell. It is safe for concurrent use.
 type Observer struct {
-	registry *prometheus.Registry
-	metrics  *metrics
-	tenants  *tenants
-	log      *slog.Logger
-	now      func() time.Time
+	registry  *prometheus.Registry
+	metrics   *metrics
+	tenants   *tenants
+	log       *slog.Logger
+	now       func() time.Time
+	incidents incidents
 }
 
 var (
@@ -77,8 +78,11 @@ func (o *Observer) Session(e proxy.SessionEvent) {
 	case proxy.SessionRefused:
 		o.metrics.logins.WithLabelValues(refusal(e.SQLState)).Inc()
 		if e.Limit != "" && e.Identity.Tenant.IsValid() {
-			o.tenants.enter(e.Identity.Tenant).series.limits.WithLabelValues(limitLabel(e.Limit)).Inc()
+			t := o.tenants.enter(e.Identity.Tenant)
+			t.series.limits.WithLabelValues(limitLabel(e.Limit)).Inc()
+			t.done.limited.Add(1)
 			o.tenants.leave()
+			o.limited(proxy.Outcome{Session: e.Session, Identity: e.Identity, SQLState: e.SQLState, Limit: e.Limit})
 		}
 	}
 	o.logSession(e)
@@ -93,9 +97,11 @@ func (o *Observer) Decided(d proxy.Decision) {
 	o.metrics.plan.WithLabelValues("denied").Observe(d.Elapsed.Seconds())
 	t := o.tenants.enter(d.Identity.Tenant)
 	t.use.Add(1)
+	t.done.denials.Add(1)
 	t.series.denials.WithLabelValues(d.Denial.Rule).Inc()
-	t.series.statements.WithLabelValues(kindNone, outcomeDenied).Inc()
+	t.series.count(statementLabels{kindNone, outcomeDenied})
 	o.tenants.leave()
+	o.denied(d)
 	o.logDenial(t, d)
 }
 
@@ -104,15 +110,21 @@ func (o *Observer) Finished(e proxy.Outcome) {
 	t := o.tenants.enter(e.Identity.Tenant)
 	s := t.series
 	t.use.Add(1)
-	s.statements.WithLabelValues(cmp.Or(e.Command, kindLabel(e.Plan)), outcomeLabel(&e)).Inc()
+	s.count(statementLabels{cmp.Or(e.Command, kindLabel(e.Plan)), outcomeLabel(&e)})
 	s.rows.Add(float64(max(0, e.Rows))) // a counter panics when told to go down
 	s.bytes.Add(float64(max(0, e.Bytes)))
 	s.seconds.Observe(e.Elapsed.Seconds())
+	t.done.statements.Add(1)
+	t.done.rows.Add(e.Rows)
+	t.done.bytes.Add(e.Bytes)
+	t.done.nanoseconds.Add(int64(e.Elapsed))
 	if e.Limit != "" {
+		t.done.limited.Add(1)
 		s.limits.WithLabelValues(limitLabel(e.Limit)).Inc()
 	}
 	o.tenants.leave()
 	if e.Limit != "" {
+		o.limited(e)
 		o.logLimit(t, e)
 	}
 }

@@ -25,6 +25,7 @@ type tenants struct {
 	known    map[policy.TenantID]*tenant
 	named    int
 	lastRank time.Time
+	gone     Usage // what those have done that are not known any more
 }
 
 // tenant is what is known of one tenant.
@@ -35,6 +36,7 @@ type tenant struct {
 	connections atomic.Int64
 	hits        hitLog // of limits
 	denials     hitLog // by rule
+	done        usage
 }
 
 func newTenants(m *metrics, max int, now time.Time) *tenants {
@@ -96,7 +98,7 @@ func (ts *tenants) rank(now time.Time) {
 		case t.series != ts.other:
 			named = append(named, t)
 		case t.use.Load() == 0 && t.connections.Load() == 0:
-			delete(ts.known, id)
+			ts.forget(t)
 		case canBeNamed(id):
 			others = append(others, t)
 		}

@@ -23,6 +23,7 @@ type Conn struct {
 	// Backend is the connection's reader.
 	Backend Backend
 
+	id         uint64
 	pool       *Pool
 	origin     *pgconn.PgConn
 	dead       atomic.Bool
@@ -34,6 +35,10 @@ type Conn struct {
 	shelf  *shelf
 	state  state
 	idleAt time.Time // since when it is idle
+	// who has leased it, or had, and since when
+	tenant   string
+	holder   uint64
+	leasedAt time.Time
 }
 
 type state uint8
@@ -87,13 +92,15 @@ func (c *Conn) Release(keep bool) {
 	}
 	p.inUse--
 	c.shelf.leased--
+	now := time.Now()
+	p.count.leased += now.Sub(c.leasedAt)
 	switch {
 	case c.dead.Load():
 		p.drop(c, ClosedLost)
 	case !keep || c.Backend == nil:
 		p.drop(c, ClosedReleased)
 	default:
-		p.put(c)
+		p.put(c, now)
 	}
 	p.fill()
 	p.unlock()

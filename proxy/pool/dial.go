@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -61,7 +62,8 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 		if c.Backend != nil {
 			p.work.Go(func() { p.attend(c) })
 		}
-		p.put(c)
+		p.conns[c] = struct{}{}
+		p.put(c, time.Now())
 	}
 	after, closed := p.failures, p.closed
 	p.fill()
@@ -138,6 +140,9 @@ func (p *Pool) attend(c *Conn) {
 	}
 }
 
+// lastID numbers the connections of all pools.
+var lastID atomic.Uint64
+
 // connect makes a connection that is ready for a query.
 func (p *Pool) connect(k Key, pool *Config) (*Conn, error) {
 	cfg := pool.Upstream.Copy()
@@ -182,7 +187,7 @@ func (p *Pool) connect(k Key, pool *Config) (*Conn, error) {
 	d.connected = true
 	return &Conn{
 		Conn: hijacked.Conn, Parameters: hijacked.ParameterStatuses, PID: hijacked.PID,
-		pool: p, origin: conn, made: time.Now(), jitter: rand.Float64(),
+		pool: p, origin: conn, id: lastID.Add(1), made: time.Now(), jitter: rand.Float64(),
 	}, nil
 }
 

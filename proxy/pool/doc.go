@@ -33,6 +33,9 @@
 // A reload changes sizes and times in place (Configure). Another upstream is another pool: the old one is retired, which serves who still uses it and
 // keeps nothing.
 //
+// A pool that is held (Hold) closes what is idle, and what is leased when it is released, and makes nothing: who asks waits, no longer than
+// WaitTimeout, until Resume.
+//
 // The keeper closes connections that are idle for longer than IdleTimeout, down to MinSize, and idle ones that are older than Lifetime. When there are
 // fewer than MinSize, others are made with the key of the last one that was lent or made.
 //

@@ -39,6 +39,11 @@ type Pool struct {
 	failures int
 	retry    time.Time
 	outage   error
+	// paused is set by Hold; changed is closed, and then nil, when await has to look again.
+	paused  bool
+	changed chan struct{}
+	// conns are all that were made and not dropped.
+	conns map[*Conn]struct{}
 	// wake is when the keeper looks next; zero for never.
 	wake  time.Time
 	count counters
@@ -51,7 +56,8 @@ type drop struct {
 
 // New returns a pool; it connects when it is asked for connections.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg.withDefaults(), poke: make(chan struct{}, 1), empty: make(chan struct{}), shelves: make(map[Key]*shelf)}
+	p := &Pool{cfg: cfg.withDefaults(), poke: make(chan struct{}, 1), empty: make(chan struct{}), shelves: make(map[Key]*shelf),
+		conns: make(map[*Conn]struct{})}
 	p.closing, p.close = context.WithCancel(context.Background())
 	p.work.Go(p.keep)
 	return p
@@ -129,8 +135,9 @@ func (p *Pool) closeIdle(why Reason) {
 type Request struct {
 	// Key is what the connection must have been started with.
 	Key Key
-	// Tenant is who waits.
+	// Tenant is who waits, and Holder the caller's number for itself: Connections and Waiting tell them.
 	Tenant string
+	Holder uint64
 	// Prefer is the connection that the caller had last, or nil: taken if it is idle and of that key, else the one that was used last.
 	Prefer *Conn
 }
@@ -151,6 +158,7 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			return p.wait(ctx, w)
 		}
 		c, rested := p.lend(s, r.Prefer)
+		c.tenant, c.holder = r.Tenant, r.Holder
 		patience := p.cfg.ConnectTimeout
 		p.mu.Unlock()
 		if c.Dead() {
@@ -180,8 +188,10 @@ func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
 	p.inUse++
 	s.leased++
 	p.wanted = s.key
-	c.state = leased
-	return c, p.cfg.CheckDelay > 0 && time.Since(c.idleAt) > p.cfg.CheckDelay
+	now := time.Now()
+	c.state, c.leasedAt = leased, now
+	p.count.leases++
+	return c, p.cfg.CheckDelay > 0 && now.Sub(c.idleAt) > p.cfg.CheckDelay
 }
 
 // alive asks the backend of a connection for a sign of life.
@@ -196,10 +206,13 @@ func (c *Conn) alive(ctx context.Context, patience time.Duration) bool {
 }
 
 // put finds a use for a connection that is clean, and counts as leased to nobody: the first who waits for it, else its shelf. The lock is held.
-func (p *Pool) put(c *Conn) {
-	now := time.Now()
+func (p *Pool) put(c *Conn, now time.Time) {
 	if p.closed {
 		p.drop(c, ClosedShutdown)
+		return
+	}
+	if p.paused {
+		p.drop(c, ClosedPaused)
 		return
 	}
 	if why, old := c.expired(now); old {
@@ -265,6 +278,7 @@ func (p *Pool) discard(c *Conn, why Reason) {
 // drop ends a connection that is neither leased nor on its shelf. The lock is held.
 func (p *Pool) drop(c *Conn, why Reason) {
 	c.state = gone
+	delete(p.conns, c)
 	p.count.closed[why]++
 	p.dropped = append(p.dropped, drop{c, why != ClosedReleased && why != ClosedLost && why != ClosedCheck})
 	p.shrink(c.shelf)
@@ -273,6 +287,7 @@ func (p *Pool) drop(c *Conn, why Reason) {
 // shrink counts a connection, or an attempt at one, less. The lock is held.
 func (p *Pool) shrink(s *shelf) {
 	p.open--
+	p.announce()
 	if s.empty() {
 		delete(p.shelves, s.key)
 	}
@@ -293,7 +308,7 @@ func (p *Pool) unlock() {
 
 // fill makes connections for those who wait and are not served otherwise, as far as there is room. The lock is held.
 func (p *Pool) fill() {
-	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used || p.retired) || p.closed {
+	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used || p.retired) || p.closed || p.paused {
 		return
 	}
 	now := time.Now()

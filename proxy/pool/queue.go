@@ -9,6 +9,7 @@ import (
 type waiter struct {
 	shelf  *shelf
 	tenant string
+	holder uint64
 	// since is when it has come, until when it gives up and reserveAt when the reserve may serve it; zero for never.
 	since, until, reserveAt time.Time
 	// reserve is set from reserveAt on.

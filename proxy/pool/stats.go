@@ -15,18 +15,19 @@ const (
 	ClosedSurplus                 // beyond Size, or of a pool that is retired, and nobody waits
 	ClosedCheck                   // gave no sign of life when asked
 	ClosedReconnect               // made before a Reconnect
+	ClosedPaused                  // idle, or released, while the pool was paused
 	ClosedShutdown                // idle, or released, when the pool was closed
 	ReasonCount
 )
 
-var reasonNames = [ReasonCount]string{"released", "lost", "idle", "lifetime", "evicted", "surplus", "check", "reconnect", "shutdown"}
+var reasonNames = [ReasonCount]string{"released", "lost", "idle", "lifetime", "evicted", "surplus", "check", "reconnect", "paused", "shutdown"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
 // counters are totals since the pool was made.
 type counters struct {
-	waits                     uint64
-	waited                    time.Duration
+	waits, leases             uint64
+	waited, leased            time.Duration
 	connects, connectFailures uint64
 	closed                    [ReasonCount]uint64
 }
@@ -42,8 +43,11 @@ type Stats struct {
 	LongestWait time.Duration
 
 	// Waits counts the requests that had to wait and do not any more, Waited how long they did together.
-	Waits                     uint64
-	Waited                    time.Duration
+	Waits  uint64
+	Waited time.Duration
+	// Leases counts how often a connection was lent, Leased is how long those were lent that were given back.
+	Leases                    uint64
+	Leased                    time.Duration
 	Connects, ConnectFailures uint64
 	// Closed counts connections by the reason why they were closed.
 	Closed [ReasonCount]uint64
@@ -55,7 +59,7 @@ func (p *Pool) Stats() Stats {
 	defer p.mu.Unlock()
 	s := Stats{
 		InUse: p.inUse, Idle: p.idle, Connecting: p.dialling, Max: p.cfg.Size + p.cfg.ReserveSize, Waiting: p.queue.length,
-		Waits: p.count.waits, Waited: p.count.waited,
+		Waits: p.count.waits, Waited: p.count.waited, Leases: p.count.leases, Leased: p.count.leased,
 		Connects: p.count.connects, ConnectFailures: p.count.connectFailures, Closed: p.count.closed,
 	}
 	if w := p.queue.first; w != nil {

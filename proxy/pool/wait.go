@@ -8,7 +8,7 @@ import (
 // enqueue puts a request into the queue, and sees to it that there will be a connection for it. The lock is held.
 func (p *Pool) enqueue(r Request) *waiter {
 	w := waiters.Get().(*waiter)
-	w.shelf, w.tenant, w.since = p.shelf(r.Key), r.Tenant, time.Now()
+	w.shelf, w.tenant, w.holder, w.since = p.shelf(r.Key), r.Tenant, r.Holder, time.Now()
 	w.until, w.reserveAt, w.reserve = time.Time{}, time.Time{}, p.cfg.ReserveTimeout <= 0
 	if p.cfg.WaitTimeout > 0 {
 		w.until = w.since.Add(p.cfg.WaitTimeout)
@@ -90,8 +90,13 @@ func (p *Pool) leave(w *waiter) (*Conn, error) {
 // finish tells w the outcome; a connection counts as leased already. The lock is held.
 func (p *Pool) finish(w *waiter, got outcome) {
 	p.queue.remove(w)
+	now := time.Now()
 	p.count.waits++
-	p.count.waited += time.Since(w.since)
+	p.count.waited += now.Sub(w.since)
+	if c := got.conn; c != nil {
+		p.count.leases++
+		c.tenant, c.holder, c.leasedAt = w.tenant, w.holder, now
+	}
 	if s := w.shelf; s.empty() {
 		delete(p.shelves, s.key)
 	}

@@ -1,0 +1,157 @@
+package console
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"pgcordon/proxy/pool"
+)
+
+// Sessions are the clients' side of the proxy.
+type Sessions interface {
+	// Clients lists those that have authenticated, by number, save for those of the console.
+	Clients() []Client
+	// Counts tells how many others there are, and what all together have done.
+	Counts() Counts
+	// Kill ends the sessions that are chosen, and returns how many.
+	Kill(chosen func(id uint64, database string) bool) int
+	// Disable refuses new sessions of a database, or lets them in again.
+	Disable(database string, disabled bool)
+	// Disabled reports whether new sessions of a database are refused.
+	Disabled(database string) bool
+}
+
+// Client is one session.
+type Client struct {
+	ID            uint64
+	User, Tenant  string
+	Database      string // as the client calls it
+	Application   string
+	Remote, Local net.Addr
+	Connected     time.Time
+	// TLS names protocol version and cipher; empty without.
+	TLS      string
+	Prepared int
+}
+
+// Counts are totals since the start, beside the two numbers of clients.
+type Counts struct {
+	Logins, Consoles            int // clients that have not authenticated, and those of the console
+	Received, Sent              uint64
+	ClientParses, Parses, Binds uint64
+	Transactions                uint64
+}
+
+// Upstream is the side of the server.
+type Upstream interface {
+	// Databases lists the upstream databases: the one that tenants share first, where there is one, then those of tenants that are being used.
+	// Their names differ.
+	Databases() []Database
+	// Hold has pools held that are made from now on: those of a database, or all if name is empty. It ends with held false.
+	Hold(name string, held bool)
+	// Gone sums up what pools have done that are closed.
+	Gone() pool.Stats
+}
+
+// Database is an upstream database, as it is configured, and its pools: the one in use first, then those that a reload has replaced.
+type Database struct {
+	Name, Upstream, Host       string // what clients call it, and its name on the server
+	Role, Mode                 string
+	Port                       int
+	Size, MinSize, ReserveSize int
+	MaxConnections             int
+	Lifetime, CheckDelay       time.Duration
+	Pools                      []*pool.Pool
+}
+
+// Activity is what tenants have done.
+type Activity interface {
+	// Tenants lists those that are known, by name.
+	Tenants() []Tenant
+	// Denials lists what was refused last, the newest first.
+	Denials() []Denial
+	// Statements returns how many have run, and how long they took together.
+	Statements() (uint64, time.Duration)
+}
+
+// Tenant is what one tenant does and has done.
+type Tenant struct {
+	Name                          string
+	Connections, Running, Waiting int64
+	Statements, Rows, Bytes       uint64
+	Time                          time.Duration // that its statements took
+	Denials, LimitHits            uint64
+}
+
+// Denial is what was refused, once or several times for the same reason.
+type Denial struct {
+	First, Last  time.Time
+	Count        uint64
+	Tenant, User string
+	// Kind is denial or limit, and Rule the rule of the rewriter or the limit.
+	Kind, Rule  string
+	SQLState    string
+	Fingerprint string // of the statement; empty when it was not planned
+	Session     uint64 // that it happened in last
+	Position    int    // in the statement, in characters from 1; 0 for unknown
+}
+
+// Settings is what is configured.
+type Settings interface {
+	// Settings lists the settings, without secrets.
+	Settings() []Setting
+	Users() []User
+	// Limits lists what tenants are held to, one row for each limit that is set.
+	Limits() []Limit
+	Policy() []Relation
+	// Cache lists the plan cache's numbers by name.
+	Cache() []Number
+}
+
+// Setting is one setting. Changeable says that a reload takes a new value over.
+type Setting struct {
+	Key, Value, Default string
+	Changeable          bool
+}
+
+// User is one who may log in.
+type User struct {
+	Name, Tenant, Role, Mode, Console string
+}
+
+// Limit is one limit of a tenant's, or of those that none is said for.
+type Limit struct {
+	Tenant, User string // User is empty for the tenant as a whole
+	Limit, Value string
+	Used         string // now; empty where nothing is counted
+}
+
+// Relation is what the policy says of one relation of the catalog.
+type Relation struct {
+	Name, Kind, Scope, Column, Rule string
+}
+
+// Number is a number with a name.
+type Number struct {
+	Name  string
+	Value int64
+}
+
+// Process is the process as a whole.
+type Process interface {
+	// Reload reads the configuration again. Its error says how many mistakes there are, without quoting the file.
+	Reload(context.Context) error
+	// Shutdown begins to end the process, and returns.
+	Shutdown(Shutdown)
+}
+
+// Shutdown is how to end.
+type Shutdown uint8
+
+// At once; when no connection to the upstream is used any more; when the clients have gone.
+const (
+	ShutdownNow Shutdown = iota
+	ShutdownWaitForServers
+	ShutdownWaitForClients
+)
