@@ -47,8 +47,8 @@ type explainDenial struct {
 }
 
 type explainFlags struct {
-	file, tenant, role, protocol string
-	json                         bool
+	file, tenant, role, protocol, dsn string
+	json, lastDenials                 bool
 }
 
 func newExplainCommand() *cobra.Command {
@@ -58,16 +58,30 @@ func newExplainCommand() *cobra.Command {
 		Short: "Show what serve would send upstream for a statement, or why it would refuse it",
 		Long: "explain loads and binds the configuration as serve does and plans one text with the same rewriter. It prints the rewritten SQL and, for each\n" +
 			"relation, the predicate and where it stands; or the refusal with its rule and hint. Nothing is executed.\n\n" +
+			"With --last-denials it asks the admin database of a running proxy instead, and prints what was refused last: by which rule or limit, and the\n" +
+			"fingerprint of the statement.\n\n" +
 			"Exit code: 0 with a plan, 1 when the statement is refused, 2 when a file is wrong or the upstream cannot be reached.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return explain(cmd, f, args[0]) },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.lastDenials {
+				return cobra.NoArgs(cmd, args)
+			}
+			_ = cmd.MarkFlagRequired("tenant") // fails only for a flag that does not exist
+			return cobra.ExactArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.lastDenials {
+				return explainDenials(cmd, f.dsn, f.tenant, f.json)
+			}
+			return explain(cmd, f, args[0])
+		},
 	}
 	configFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.tenant, "tenant", "", "the tenant that sends the statement")
 	cmd.Flags().StringVar(&f.role, "role", "", "the policy role of its user")
 	cmd.Flags().StringVar(&f.protocol, "protocol", "simple", "simple or extended: how the statement arrives")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	_ = cmd.MarkFlagRequired("tenant") // fails only for a flag that does not exist
+	cmd.Flags().BoolVar(&f.lastDenials, "last-denials", false, "show what a running proxy has refused last, of --tenant or of all, instead of a statement")
+	adminFlag(cmd, &f.dsn)
 	return cmd
 }
 

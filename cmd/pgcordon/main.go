@@ -76,7 +76,7 @@ func newRootCommand() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(newServeCommand(), newCheckCommand(), newExplainCommand(), newInitCommand(), demo, newBenchCommand(),
+	root.AddCommand(newServeCommand(), newCheckCommand(), newExplainCommand(), newTopCommand(), newInitCommand(), demo, newBenchCommand(),
 		newSchemaCommand(), newVerifierCommand(), newVersionCommand())
 	return root
 }
