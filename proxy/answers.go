@@ -366,7 +366,7 @@ func (r *relay) ready(body []byte, e *expectation) error {
 		return nil
 	}
 	r.silent = false
-	r.pipe.setStatus(status)
+	r.pipe.setStatus(status, e.mode != skip && e.mode != quiet && !e.unready)
 	r.take(e.mode != skip && !e.unready, nil)
 	if e.kind == answerQuery {
 		if e.mode != skip {

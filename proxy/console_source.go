@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"pgcordon/proxy/console"
@@ -14,6 +16,9 @@ import (
 // killPatience is how long a session that is to end may take to do so by itself, which lets it tell its client why. After that its
 // connection is closed.
 const killPatience = 500 * time.Millisecond
+
+// work counts what a session has done, for the admin alone.
+type work struct{ received, parses, upstreamParses, binds atomic.Int64 }
 
 // Clients lists the sessions that are ready.
 func (s *Server) Clients() []console.Client {
@@ -26,7 +31,7 @@ func (s *Server) Clients() []console.Client {
 		list = append(list, console.Client{
 			ID: session.id, User: session.who.User, Tenant: session.who.Tenant.String(), Database: session.database(), Application: session.application,
 			Remote: session.conn.RemoteAddr(), Local: session.conn.LocalAddr(), Connected: session.accepted,
-			TLS: console.TLSText(session.encrypted),
+			TLS: console.TLSText(session.encrypted), Prepared: session.known.count(), Pinned: session.keeps(),
 		})
 	}
 	s.mu.Unlock()
@@ -34,30 +39,102 @@ func (s *Server) Clients() []console.Client {
 	return list
 }
 
-// Counts adds up what the sessions have done.
-func (s *Server) Counts() console.Counts {
-	c := console.Counts{Logins: int(max(0, s.early.Load())), Consoles: int(s.consoles.Load())}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.Received, c.Sent = s.past.received, s.past.sent
-	for session := range s.sessions {
-		if session.phase.Load() == phaseServing {
-			c.Received += uint64(session.received.Load())
-			c.Sent += uint64(session.out.sent.Load())
+// keeps says why the session keeps its connection to the upstream between transactions.
+func (s *session) keeps() string {
+	if s.own != nil {
+		return pinSession.String()
+	}
+	return s.pipe.pins().String()
+}
+
+// String lists the names of the reasons.
+func (p pins) String() string {
+	var names []string
+	for i, name := range pinNames {
+		if p&(1<<i) != 0 {
+			names = append(names, name)
 		}
 	}
+	return strings.Join(names, ",")
+}
+
+// count is how many statements the client has prepared.
+func (p *prepared) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.confirmed) + len(p.made)
+}
+
+// Counts adds up what the sessions have done.
+func (s *Server) Counts() console.Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.past
+	for session := range s.sessions {
+		session.addTo(&c)
+	}
+	c.Logins, c.Consoles = int(max(0, s.early.Load())), int(s.consoles.Load())
 	return c
 }
 
-// traffic counts bytes of clients that have gone.
-type traffic struct{ received, sent uint64 }
+// addTo adds what the session has done.
+func (s *session) addTo(c *console.Counts) {
+	if s.phase.Load() != phaseServing {
+		return
+	}
+	c.Received += uint64(s.work.received.Load())
+	c.Sent += uint64(s.out.sent.Load())
+	c.ClientParses += uint64(s.work.parses.Load())
+	c.Parses += uint64(s.work.upstreamParses.Load())
+	c.Binds += uint64(s.work.binds.Load())
+	s.pipe.mu.Lock()
+	defer s.pipe.mu.Unlock()
+	c.Transactions += s.pipe.transactions
+}
+
+// Prepared lists the prepared statements that sessions share, the most recently used first, at most so many.
+func (s *Server) Prepared(most int) []console.Prepared {
+	on := map[*sharedStatement]int{}
+	if p := s.active.Load().Pool; p != nil {
+		for _, b := range p.Backends() {
+			if u, ok := b.(*upstream); ok {
+				u.statements.countInto(on)
+			}
+		}
+	}
+	t := s.shared
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []console.Prepared
+	for e := t.recent.Front(); e != nil && len(list) < most; e = e.Next() {
+		st := e.Value.(*sharedStatement)
+		p := console.Prepared{Name: st.name, Parameters: len(st.types), Bytes: st.size(), Servers: on[st]}
+		if f := st.fingerprint.Load(); f != nil {
+			p.Fingerprint = *f
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func (s *statements) countInto(on map[*sharedStatement]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st := range s.known {
+		on[st]++
+	}
+}
+
+// Prepared is how many statements the connection knows.
+func (u *upstream) Prepared() int {
+	u.statements.mu.Lock()
+	defer u.statements.mu.Unlock()
+	return len(u.statements.known)
+}
 
 // count adds what a session that has ended has done. s.mu is held.
 func (s *Server) count(session *session) {
-	if session.phase.Load() == phaseServing {
-		s.past.received += uint64(session.received.Load())
-		s.past.sent += uint64(session.out.sent.Load())
-	}
+	session.addTo(&s.past)
 	if s.left != nil {
 		close(s.left)
 		s.left = nil
@@ -128,6 +205,7 @@ func (s *Server) Kill(choose func(id uint64, database string) bool) (killed int)
 	s.running.Go(func() {
 		s.pause(killPatience)
 		for _, session := range chosen {
+			session.stop()
 			session.cut()
 		}
 	})

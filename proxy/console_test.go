@@ -94,13 +94,14 @@ func simply(t *testing.T, conn *pgx.Conn, text string) []string {
 
 // consoleViews are all views of the admin database.
 var consoleViews = []string{"VERSION", "STATE", "POOLS", "CLIENTS", "SERVERS", "DATABASES", "USERS", "CONFIG", "LISTS", "STATS", "STATS_TOTALS", "STATS_AVERAGES", "TOTALS",
-	"TENANTS", "LIMITS", "DENIALS", "POLICY", "CACHE"}
+	"TENANTS", "LIMITS", "DENIALS", "POLICY", "CACHE", "PREPARED"}
 
 // Each view is the same in both protocols, in text and in binary, and under both names of the database.
 func TestConsoleViewsInBothProtocols(t *testing.T) {
 	w := newConsoleWorld(t, worldOptions{})
-	w.connect()
 	ctx := context.Background()
+	_, err := w.connect().Exec(ctx, "SELECT count(*) FROM numbers WHERE n > $1", 5)
+	must(t, err)
 	bySimple, byExtended := w.admin("watcher", "pgcordon"), w.admin("watcher", "pgbouncer")
 	for _, view := range consoleViews {
 		results, err := bySimple.PgConn().Exec(ctx, "SHOW "+view).ReadAll()
@@ -470,4 +471,47 @@ func TestConsoleReconnect(t *testing.T) {
 	must(t, err)
 	must(t, held.Close(ctx))
 	must(t, <-waited)
+}
+
+// What clients prepare, run and send is counted, and why they keep their connections is told.
+func TestConsoleCountsWork(t *testing.T) {
+	w := newConsoleWorld(t, worldOptions{})
+	ctx := context.Background()
+	watcher := w.admin("watcher", "pgcordon")
+	figures := func() map[string]int64 {
+		rows, err := watcher.Query(ctx, "SHOW TOTALS")
+		must(t, err)
+		all := map[string]int64{}
+		var name string
+		var value int64
+		_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error { all[name] = value; return nil })
+		must(t, err)
+		return all
+	}
+	before := figures()
+	conn := w.connect()
+	for range 3 {
+		_, err := conn.Exec(ctx, "SELECT count(*) FROM numbers WHERE n > $1", 5)
+		must(t, err)
+	}
+	for _, text := range []string{"BEGIN", "SELECT 1", "COMMIT", "CREATE TEMP TABLE kept (n int)"} {
+		_, err := conn.Exec(ctx, text, pgx.QueryExecModeSimpleProtocol)
+		must(t, err)
+	}
+	eventually(t, "a client with a prepared statement and a temporary table", func() bool {
+		client := strings.Split(simply(t, watcher, "SHOW CLIENTS")[0], "|")
+		return client[19] != "0" && strings.Contains(client[22], "temporary")
+	})
+	if rows := simply(t, watcher, "SHOW PREPARED"); len(rows) != 1 || !strings.HasSuffix(rows[0], "|1") {
+		t.Errorf("prepared: %q", rows)
+	}
+	must(t, conn.Close(ctx))
+	eventually(t, "the end of the client", func() bool { return len(simply(t, watcher, "SHOW CLIENTS")) == 0 })
+	after := figures()
+	for name, least := range map[string]int64{"total_client_parse_count": 1, "total_server_parse_count": 1, "total_bind_count": 3, "total_xact_count": 5, "total_server_assignment_count": 1,
+		"total_client_bytes": 100, "total_server_bytes": 100, "total_xact_time": 1} {
+		if n := after[name] - before[name]; n < least || name == "total_xact_count" && n > 8 {
+			t.Errorf("%s: %d more", name, n)
+		}
+	}
 }

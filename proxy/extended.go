@@ -19,6 +19,7 @@ const maxPortals = 10000
 // parse prepares a statement: the upstream gets the plan's text, and the tenant's parameters are declared behind the client's.
 func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	began := time.Now()
+	s.work.parses.Add(1)
 	// Besides the text a Parse holds a name and at most 65535 types.
 	if h.Len > s.server.wire.MaxStatementBytes+pgwire.BufferBytes+4*65535 {
 		return s.refuse(s.tooLong(), extended)
@@ -140,6 +141,7 @@ func (s *session) named(name string) (*statement, error) {
 
 // bind makes a portal: the client's values pass through, checked where they stand for the tenant, and the tenant's values follow.
 func (s *session) bind(ctx context.Context) error {
+	s.work.binds.Add(1)
 	b, err := pgwire.ReadBind(s.in)
 	if err != nil {
 		return s.badFormat(err)

@@ -116,6 +116,8 @@ type pipeline struct {
 	failed bool
 	// status is the transaction status of the last ReadyForQuery: 'I', 'T' or 'E'.
 	status byte
+	// transactions counts those of the client's that have ended, explicit or not.
+	transactions uint64
 	// blocked counts who needs that nothing new is sent: cancel requests that are on their way, and the relay while it makes the upstream fail.
 	blocked int
 	// unsettled counts the outstanding answers that change which statements are known.
@@ -287,11 +289,14 @@ func (p *pipeline) waitClosed() {
 	}
 }
 
-// setStatus keeps the transaction status of a ReadyForQuery.
-func (p *pipeline) setStatus(status byte) {
+// setStatus keeps the transaction status of a ReadyForQuery, which is the client's or one of the proxy's own.
+func (p *pipeline) setStatus(status byte, clients bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status = status
+	if clients && status == 'I' {
+		p.transactions++
+	}
 }
 
 // state returns whether nothing is outstanding, and the transaction status, which is certain only then.

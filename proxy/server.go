@@ -53,7 +53,7 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
 	disabled  map[string]bool // databases that take no new sessions
-	past      traffic         // of sessions that have ended
+	past      console.Counts  // of sessions that have ended
 	running   sync.WaitGroup  // every goroutine of the server
 }
 

@@ -45,13 +45,14 @@ type session struct {
 	// console is not ConsoleNone in a session of the admin database, and consoleCancel what a cancel request for it reaches.
 	console       auth.Console
 	consoleCancel atomic.Pointer[chan struct{}]
-	// application and encrypted are shown to the admin; received counts bytes, killed says that the admin ends the session.
+	// application, encrypted and work are shown to the admin; killed says that the admin ends the session, and stop ends what it waits for.
 	application string
 	// shared is the name of the database that tenants share.
 	shared    string
 	encrypted *tls.ConnectionState
-	received  atomic.Int64
+	work      work
 	killed    atomic.Bool
+	stop      context.CancelFunc
 
 	// up is the connection that the session has leased; nil for none. last is the one it had last, key what all must have been started with.
 	up   *upstream
@@ -153,6 +154,8 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 // run is the session's goroutine.
 func (s *session) run(ctx context.Context) {
 	s.out = newClient(s.conn)
+	ctx, s.stop = context.WithCancel(ctx)
+	defer s.stop()
 	state, ready := "", false
 	defer func() {
 		if r := recover(); r != nil {
@@ -337,7 +340,7 @@ func (s *session) Read(b []byte) (int, error) {
 		s.pipe.park()
 	}
 	n, err := s.conn.Read(b)
-	s.received.Add(int64(max(0, n)))
+	s.work.received.Add(int64(max(0, n)))
 	if serving {
 		s.up = s.pipe.unpark()
 	}

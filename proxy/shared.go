@@ -26,6 +26,8 @@ type sharedStatement struct {
 	// version counts how often its meaning was found to have changed: connections that have prepared an older one prepare it again.
 	version atomic.Uint32
 	key     string
+	// fingerprint is the plan's, for people.
+	fingerprint atomic.Pointer[string]
 }
 
 // sharedTable finds the statements by what they are. It is bounded; what it forgets goes on under its name for those who have it.
@@ -190,6 +192,9 @@ func (s *session) share(name string, st *statement) {
 		return
 	}
 	st.shared = s.server.shared.get(text, st.declared, s.parsing(), name != "")
+	if st.shared != nil && st.shared.fingerprint.Load() == nil {
+		st.shared.fingerprint.Store(&st.plan.Fingerprint)
+	}
 }
 
 // parsing are the settings of the session, and of its connections from their start, on which it may depend what a text means to the upstream: all but those of
@@ -246,6 +251,7 @@ func (s *session) onUpstream(st *statement, client string) (name string, outcome
 // prepareOn sends the Parse of a statement; e is what becomes of its answer.
 func (s *session) prepareOn(e expectation, st *statement) (pushed, error) {
 	all := &s.up.statements
+	s.work.upstreamParses.Add(1)
 	if st.shared == nil {
 		e.unnamed = true
 		outcome, err := s.send(e, pgwire.AppendParse(nil, "", st.text(s.who.Tenant), st.declared))

@@ -14,6 +14,8 @@ type Sessions interface {
 	Clients() []Client
 	// Counts tells how many others there are, and what all together have done.
 	Counts() Counts
+	// Prepared lists prepared statements, the most recently used first, at most so many.
+	Prepared(most int) []Prepared
 	// Kill ends the sessions that are chosen, and returns how many.
 	Kill(chosen func(id uint64, database string) bool) int
 	// Disable refuses new sessions of a database, or lets them in again.
@@ -33,6 +35,16 @@ type Client struct {
 	// TLS names protocol version and cipher; empty without.
 	TLS      string
 	Prepared int
+	// Pinned says why the client keeps its connection to the server between transactions, in words; empty for nothing.
+	Pinned string
+}
+
+// Prepared is a prepared statement that clients share.
+type Prepared struct {
+	Name, Fingerprint string
+	Parameters        int
+	Bytes             int
+	Servers           int // connections that know it
 }
 
 // Counts are totals since the start, beside the two numbers of clients.

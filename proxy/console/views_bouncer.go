@@ -20,7 +20,7 @@ const adminDatabase = "pgbouncer"
 func bouncerViews(c *Console) []view {
 	socket := columns("type", "user", "database", "replication", "state", "addr", "port:int", "local_addr", "local_port:int", "connect_time", "request_time",
 		"wait:int", "wait_us:int", "close_needed:int", "ptr", "link", "remote_pid:int", "tls", "application_name", "prepared_statements:int", "id:int",
-		"tenant")
+		"tenant", "pinned")
 	return []view{
 		{"version", columns("version"), func() []row { return []row{cells("pgcordon " + c.Version)} }},
 		{"state", columns("key", "value"), c.state},
@@ -147,7 +147,7 @@ func (c *Console) clients() []row {
 		addr, port := address(client.Remote)
 		local, localPort := address(client.Local)
 		list = append(list, cells("C", client.User, client.Database, "none", state, addr, port, local, localPort, client.Connected, requested, seconds, micros, 0,
-			clientName(client.ID), link, 0, client.TLS, client.Application, client.Prepared, client.ID, client.Tenant))
+			clientName(client.ID), link, 0, client.TLS, client.Application, client.Prepared, client.ID, client.Tenant, client.Pinned))
 	}
 	return list
 }
@@ -184,7 +184,7 @@ func serverRow(d *Database, conn pool.Info, client Client, now time.Time) row {
 	addr, port := address(conn.Remote)
 	local, localPort := address(conn.Local)
 	return cells("S", d.Role, d.Name, "none", state(conn, d.CheckDelay, now), addr, port, local, localPort, conn.Made, conn.Since, 0, 0,
-		conn.Replaced, serverName(conn.ID), link, conn.PID, TLSText(conn.TLS), application, 0, conn.ID, tenant)
+		conn.Replaced, serverName(conn.ID), link, conn.PID, TLSText(conn.TLS), application, conn.Prepared, conn.ID, tenant, "")
 }
 
 // TLSText names a connection's protocol version and cipher; empty without TLS.

@@ -12,6 +12,7 @@ func tenantViews(c *Console) []view {
 		{"denials", columns("last_time", "first_time", "count:numeric", "tenant", "user", "kind", "rule", "sqlstate", "fingerprint", "session:big",
 			"position:int"), c.denials},
 		{"policy", columns("relation", "kind", "scope", "tenant_column", "rule"), c.policy},
+		{"prepared", columns("name", "fingerprint", "parameters:int", "bytes:int", "servers:int"), c.prepared},
 		{"cache", columns("name", "value:numeric"), c.cache},
 	}
 }
@@ -60,6 +61,17 @@ func (c *Console) denials() []row {
 	var list []row
 	for _, d := range c.Activity.Denials() {
 		list = append(list, cells(d.Last, d.First, d.Count, d.Tenant, d.User, d.Kind, d.Rule, d.SQLState, d.Fingerprint, d.Session, d.Position))
+	}
+	return list
+}
+
+// shownPrepared is how many prepared statements are shown; there can be many more.
+const shownPrepared = 1000
+
+func (c *Console) prepared() []row {
+	var list []row
+	for _, p := range c.Sessions.Prepared(shownPrepared) {
+		list = append(list, cells(p.Name, p.Fingerprint, p.Parameters, p.Bytes, p.Servers))
 	}
 	return list
 }

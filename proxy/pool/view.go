@@ -22,7 +22,12 @@ type Info struct {
 	TLS           *tls.ConnectionState // nil without
 	// Replaced is set when it is closed as soon as it is released.
 	Replaced bool
+	// Prepared is how many prepared statements it knows, if its Backend tells.
+	Prepared int
 }
+
+// preparing is a Backend that tells how many prepared statements its connection knows. It must not use the pool.
+type preparing interface{ Prepared() int }
 
 // Connections lists the connections, the oldest first.
 func (p *Pool) Connections() []Info {
@@ -38,6 +43,9 @@ func (p *Pool) Connections() []Info {
 		if conn, ok := c.Conn.(*tls.Conn); ok {
 			state := conn.ConnectionState()
 			i.TLS = &state
+		}
+		if b, ok := c.Backend.(preparing); ok {
+			i.Prepared = b.Prepared()
 		}
 		list = append(list, i)
 	}
@@ -59,6 +67,17 @@ func (p *Pool) Waiting() []Waiter {
 	list := make([]Waiter, 0, p.queue.length)
 	for w := p.queue.first; w != nil; w = w.at[byArrival].next {
 		list = append(list, Waiter{w.tenant, w.holder, w.since})
+	}
+	return list
+}
+
+// Backends lists the readers of the connections.
+func (p *Pool) Backends() []Backend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]Backend, 0, len(p.conns))
+	for c := range p.conns {
+		list = append(list, c.Backend)
 	}
 	return list
 }
