@@ -57,6 +57,7 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		return nil, exceeded(err)
 	}
 	leave := func() { s.seat.Release(); s.server.clients.Add(-1) }
+	s.out.timed = s.server.wire.watched() // before a relay writes
 	if err := s.connect(ctx, active, asked); err != nil {
 		leave()
 		return nil, err
@@ -66,7 +67,6 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		leave()
 		return nil, err
 	}
-	s.out.timed = s.server.wire.watched()
 	s.heard = time.Now()
 	s.phase.Store(phaseServing)
 	if s.server.draining.Load() || s.server.active.Load() != active {
