@@ -148,7 +148,7 @@ func (g *generator) preparation() []*Step {
 	if inside {
 		steps = append(steps, g.say("transaction", ends))
 	}
-	return append(steps, g.say("DROP TABLE", "DROP TABLE IF EXISTS pg_temp.made"), g.say("DEALLOCATE", "DEALLOCATE "+g.word("", "PREPARE ")+g.word(name, name, "ALL")))
+	return append(steps, g.say("DROP TABLE", "DROP TABLE IF EXISTS made"), g.say("DEALLOCATE", "DEALLOCATE "+g.word("", "PREPARE ")+g.word(name, name, "ALL")))
 }
 
 // tableOf makes a temporary table of what a prepared statement returns, and reads it.
