@@ -246,6 +246,11 @@ func (p *pass) weighSubLink(l *pg.SubLink, sc *scope) weight {
 	if l.SubLinkType != pg.SubLinkType_EXISTS_SUBLINK {
 		w = w.and(weightless.withCollation(p.queryCollation(l.Subselect.GetSelectStmt())))
 	}
+	w = w.unfolded()
+	w.risk = w.risk.least(1)
+	if n := len(l.Testexpr.GetRowExpr().GetArgs()); l.Testexpr != nil {
+		w.risk += risk(max(n, 1))
+	}
 	w = w.call(len(l.OperName) == 0 || p.harmlessOp(l.OperName), false)
 	if l.Testexpr != nil || l.SubLinkType == pg.SubLinkType_EXISTS_SUBLINK {
 		return w.uncollated()

@@ -40,7 +40,7 @@
 // keeps every name that was sent otherwise than it was written, and its errors speak of the client's (written.go).
 //
 // Conditions of the client's do not run on rows of other tenants in a way that could be noticed: order.go tells how, collation.go why texts of two
-// collations are such a condition, and strict.go how
+// collations are such a condition, lazy.go what of sub-selects and functions that refer to no column, and strict.go how
 // Postgres still sees which outer joins they make inner ones. Nor does the planner run them on what it has kept of those rows (estimate.go).
 //
 // # What a plan holds

@@ -27,19 +27,23 @@ type weight struct {
 	// Of a text (collation.go): its collation, whether COLLATE has chosen it, and whether there may be none.
 	collation       uint32
 	explicit, clash bool
+	// Of what refers to no column (lazy.go): that it may be known only when it runs, its calls, and whether it can fail then.
+	loose bool
+	still int
+	risk  risk
 }
 
 var weightless = weight{harmless: true}
 
 func (w weight) and(v weight) weight {
 	return weight{harmless: w.harmless && v.harmless, calls: w.calls + v.calls, rows: w.rows || v.rows, folding: w.folding || v.folding,
-		late: w.late || v.late}.collate(w, v)
+		late: w.late || v.late, loose: w.loose || v.loose, still: w.still + v.still, risk: w.risk.least(v.risk)}.collate(w, v)
 }
 
-// call adds one call to the weight of its arguments. Without a column in them the call is folded or runs once.
+// call adds one call to the weight of its arguments. Without a column in them the call is folded or runs as lazy.go tells.
 func (w weight) call(harmless, counts bool) weight {
 	if !w.rows {
-		return weight{harmless: true, collation: w.collation, explicit: w.explicit}
+		return w.idle(harmless)
 	}
 	w.harmless = w.harmless && harmless
 	if counts {
@@ -137,7 +141,7 @@ func (p *pass) eachUnsafe(cond *pg.Node, sc *scope, guarded func(*pg.Node) []*pg
 		b.Args = args
 		return []*pg.Node{cond}
 	}
-	if p.unsafe(cond, sc) {
+	if p.unsafe(cond, sc) && !p.weighDown(cond, sc) {
 		return guarded(cond)
 	}
 	return []*pg.Node{cond}
@@ -156,7 +160,7 @@ func caseWhen(when, then *pg.Node) *pg.Node {
 func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) (preds []*pg.Node, barred bool) {
 	seen := map[*item]bool{}
 	refs := columnRefs(c)
-	if hasEffect(c) {
+	if hasEffect(c) || len(refs) == 0 {
 		refs = append(refs, &pg.ColumnRef{}) // it may depend on no column, and must still not run for other rows
 	}
 	for _, ref := range refs {
@@ -209,9 +213,12 @@ func (p *pass) unsafe(n *pg.Node, sc *scope) bool {
 				return true
 			}
 		}
-		return false
+		return p.partsFailLate(v.BoolExpr.Args, sc)
 	case *pg.Node_BooleanTest:
-		return p.unsafe(v.BooleanTest.Arg, sc)
+		return p.unsafe(v.BooleanTest.Arg, sc) || p.partsFailLate([]*pg.Node{v.BooleanTest.Arg}, sc)
+	}
+	if p.failsLate(n, sc) {
+		return true
 	}
 	w := p.weigh(n, sc)
 	return w.rows && !w.harmless && (w.calls < 2 || w.late || p.tried(n, sc) && !omitted("condition kept from estimates"))
@@ -225,9 +232,9 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_AConst:
 		return weightless
 	case *pg.Node_ParamRef:
-		return weightless.withCollation(p.paramCollation(v.ParamRef.Number))
+		return weightless.withCollation(p.paramCollation(v.ParamRef.Number)).unfolded()
 	case *pg.Node_SqlvalueFunction:
-		return weightless.withCollation(valueCollation(v.SqlvalueFunction))
+		return weightless.withCollation(valueCollation(v.SqlvalueFunction)).unfolded().heavier()
 	case *pg.Node_ColumnRef:
 		return p.weighColumn(v.ColumnRef, sc)
 	case *pg.Node_AExpr:
@@ -235,7 +242,7 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_FuncCall:
 		return p.weighFunction(v.FuncCall, sc)
 	case *pg.Node_TypeCast:
-		w := p.weigh(v.TypeCast.Arg, sc).call(p.harmlessCast(v.TypeCast, sc), false)
+		w := p.weighCast(v.TypeCast, sc)
 		w.collation = p.castCollation(v.TypeCast, w.collation)
 		return w
 	case *pg.Node_NullTest:
@@ -251,7 +258,7 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_CoalesceExpr:
 		return p.weighAll(v.CoalesceExpr.Args, sc)
 	case *pg.Node_MinMaxExpr:
-		return p.weighAll(v.MinMaxExpr.Args, sc)
+		return p.weighAll(v.MinMaxExpr.Args, sc).heavier()
 	case *pg.Node_RowExpr:
 		return p.weighAll(v.RowExpr.Args, sc)
 	case *pg.Node_List:
@@ -275,7 +282,7 @@ func (p *pass) weighAll(list []*pg.Node, sc *scope) weight {
 	for _, n := range list {
 		w = w.and(p.weigh(n, sc).part())
 	}
-	w.calls = 0
+	w.calls, w.still = 0, 0
 	return w
 }
 
@@ -325,7 +332,10 @@ func (p *pass) weighOperator(e *pg.A_Expr, sc *scope) weight {
 
 func (p *pass) weighComparison(e *pg.A_Expr, sc *scope) weight {
 	l, r := p.weigh(e.Lexpr, sc), p.weigh(e.Rexpr, sc)
-	w := l.and(r)
+	w := l.and(r).unfolded()
+	if p.remains(e, l, r, sc) {
+		w = w.heavier()
+	}
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
 		if l.rows && r.rows && p.couldBecomeNullTest(e, sc) && !omitted("equality of like sides") {
@@ -385,7 +395,17 @@ func (p *pass) weighFunction(f *pg.FuncCall, sc *scope) weight {
 	}
 	builtin := len(f.Funcname) == 2 && f.Funcname[0].GetString_().GetSval() == "pg_catalog"
 	name := f.Funcname[len(f.Funcname)-1].GetString_().GetSval()
-	w = w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), p.surelyCalled(f, sc))
+	remains := p.surelyCalled(f, sc)
+	if remains {
+		w = w.heavier()
+	}
+	switch p.volatility(f) {
+	case 'v':
+		w.rows = true // it runs for each row, whatever it refers to
+	case 's':
+		w.loose = true
+	}
+	w = w.call(builtin && harmlessFunction(name, len(f.Args)) && !(w.folding && searches[name]), remains)
 	w.collation = p.callCollation(f, w.collation)
 	return w
 }
@@ -472,6 +492,6 @@ func maybeBoolean(s string) bool {
 // computed is an output column of a query, with the weight of the expression behind it.
 func (p *pass) computed(name string, n *pg.Node, sc *scope) column {
 	w := p.weigh(n, sc)
-	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless, calls: w.calls, folding: w.folding, late: w.late,
+	return column{name: name, typ: p.typeOf(n, sc), unharmless: w.rows && !w.harmless || w.risk.some(), calls: w.calls, folding: w.folding, late: w.late,
 		collation: w.collation, tried: w.rows && !w.harmless && p.tried(n, sc), tenant: p.isTenant(n, sc)}
 }

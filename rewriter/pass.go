@@ -57,6 +57,7 @@ type pass struct {
 	preparing      bool
 	declared       []uint32 // the types that PREPARE declares; 0 for one that is left open
 	preparedParams int
+	argTypes       []*pg.Node // of that statement, as far as they are declared
 	// whole is the statement at hand.
 	whole *pg.Node
 	// naming is set once there has been a cast to a type whose values print as names (reg.go).

@@ -90,6 +90,7 @@ func (p *pass) prepare(s *pg.PrepareStmt) Statement {
 	}
 	outer, writes := parameters{p.clientParams, p.paramUses, p.arguments}, p.writes
 	p.clientParams, p.paramUses, p.arguments, p.preparing = len(s.Argtypes), map[int32]int{}, nil, true
+	p.argTypes = s.Argtypes
 	var inner Statement
 	switch s.Query.GetNode().(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
