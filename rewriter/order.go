@@ -159,6 +159,11 @@ func caseWhen(when, then *pg.Node) *pg.Node {
 // The whole condition is false or NULL where an item that it needs is extended with NULLs.
 func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) (preds []*pg.Node, barred bool) {
 	seen := map[*item]bool{}
+	for s := sc.parent; s != nil; s = s.parent {
+		for _, it := range s.items {
+			seen[it] = seen[it] || s.chosen // its groups have no tenant column, unless the client groups by it
+		}
+	}
 	refs := columnRefs(c)
 	if hasEffect(c) || len(refs) == 0 {
 		refs = append(refs, &pg.ColumnRef{}) // it may depend on no column, and must still not run for other rows

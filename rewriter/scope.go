@@ -84,6 +84,8 @@ type scope struct {
 	grouped map[string]bool
 	// wrapHidden is set when tables with hidden columns need sub-selects around them (hide.go).
 	wrapHidden bool
+	// chosen is set once what is walked runs on groups of rows, which the predicates have chosen before.
+	chosen bool
 }
 
 // cteEnv is a linked list of the common table expressions in reach, innermost first.

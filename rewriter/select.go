@@ -64,6 +64,7 @@ func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
 		}
 	}
 	p.expr(s.WhereClause, sc)
+	sc.chosen = len(s.GroupClause) > 0 || s.HavingClause != nil
 	s.TargetList = p.expandStars(s.TargetList, sc)
 	restore := p.keepNames(s.TargetList)
 	p.exprs(targets(s.TargetList), sc)
