@@ -305,6 +305,9 @@ func (p *pass) weighCast(c *pg.TypeCast, sc *scope) weight {
 
 // openParam tells whether a parameter has no type of its own, or that of the cast.
 func (p *pass) openParam(n int32, t *pg.TypeName) bool {
+	if len(t.GetTypmods()) > 0 {
+		return false // the value has to fit
+	}
 	if p.preparing {
 		return int(n) > len(p.argTypes) || isUnknown(p.argTypes[n-1].GetTypeName())
 	}
