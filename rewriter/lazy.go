@@ -303,17 +303,20 @@ func (p *pass) weighCast(c *pg.TypeCast, sc *scope) weight {
 	return w.unfolded().call(harmless, false)
 }
 
-// openParam tells whether a parameter has no type of its own, or that of the cast.
+// openParam tells whether a parameter has no type of its own, or one of which the cast makes no call that can fail.
 func (p *pass) openParam(n int32, t *pg.TypeName) bool {
-	if len(t.GetTypmods()) > 0 {
+	if len(t.GetTypmods()) > 0 || n < 1 {
 		return false // the value has to fit
 	}
-	if p.preparing {
-		return int(n) > len(p.argTypes) || isUnknown(p.argTypes[n-1].GetTypeName())
+	declared := uint32(0)
+	switch {
+	case !p.preparing && int(n) <= len(p.req.ParamTypes):
+		declared = p.req.ParamTypes[n-1]
+	case p.preparing && int(n) <= len(p.argTypes) && !isUnknown(p.argTypes[n-1].GetTypeName()):
+		if declared = p.typeNameOID(p.argTypes[n-1].GetTypeName()); declared == 0 {
+			return false
+		}
 	}
-	if n < 1 || int(n) > len(p.req.ParamTypes) {
-		return n > 0
-	}
-	declared := p.req.ParamTypes[n-1]
-	return declared == 0 || declared == oidUnknown || declared == p.typeNameOID(t)
+	to := p.typeNameOID(t)
+	return declared == 0 || declared == oidUnknown || declared == to || harmlessType(declared) && (to == oidText || to == oidVarchar)
 }
