@@ -20,16 +20,18 @@ type LimitsEntry struct {
 
 // LimitEntry holds limits of a tenant, or of a user. A nil field was not given.
 type LimitEntry struct {
-	Connections         *int           `yaml:"connections" min:"0" doc:"Client connections at once."`
-	StatementsAtOnce    *int           `yaml:"statements_at_once" min:"0" doc:"Statements that run at the same time. Those of one connection run one after another, and count once."`
-	StatementsPerSecond *float64       `yaml:"statements_per_second" min:"0" doc:"Statements per second, on average."`
-	Burst               *int           `yaml:"burst" min:"0" doc:"Statements in quick succession after a quiet time; 0 or left out: as many as in one second. Needs statements_per_second."`
-	RowsPerSecond       *float64       `yaml:"rows_per_second" min:"0" max:"1e12" doc:"Rows sent to clients per second, on average; those of one second come at once after a quiet time."`
-	BytesPerSecond      *float64       `yaml:"bytes_per_second" min:"0" max:"1e14" doc:"Bytes of rows sent to clients per second, in the same way."`
-	Wait                *time.Duration `yaml:"wait" min:"0s" doc:"How long a statement beyond one of the five keys above waits for its turn before it is refused; 0 or left out: not at all. With rows_per_second and bytes_per_second, rows are held back by as much at a time."`
-	RowsPerStatement    *int64         `yaml:"rows_per_statement" min:"0" doc:"Rows that one statement may return; it is cut off after them."`
-	ChangesPerStatement *int64         `yaml:"changes_per_statement" min:"0" doc:"Rows that one statement may insert, update or delete; with more it fails, and nothing is changed."`
-	StatementTimeout    *time.Duration `yaml:"statement_timeout" min:"0s" doc:"How long one statement may run."`
+	Connections              *int           `yaml:"connections" min:"0" doc:"Client connections at once."`
+	StatementsAtOnce         *int           `yaml:"statements_at_once" min:"0" doc:"Statements that run at the same time. Those of one connection run one after another, and count once."`
+	StatementsPerSecond      *float64       `yaml:"statements_per_second" min:"0" doc:"Statements per second, on average."`
+	Burst                    *int           `yaml:"burst" min:"0" doc:"Statements in quick succession after a quiet time; 0 or left out: as many as in one second. Needs statements_per_second."`
+	RowsPerSecond            *float64       `yaml:"rows_per_second" min:"0" max:"1e12" doc:"Rows sent to clients per second, on average; those of one second come at once after a quiet time."`
+	BytesPerSecond           *float64       `yaml:"bytes_per_second" min:"0" max:"1e14" doc:"Bytes of rows sent to clients per second, in the same way."`
+	Wait                     *time.Duration `yaml:"wait" min:"0s" doc:"How long a statement beyond one of the five keys above waits for its turn before it is refused; 0 or left out: not at all. With rows_per_second and bytes_per_second, rows are held back by as much at a time."`
+	RowsPerStatement         *int64         `yaml:"rows_per_statement" min:"0" doc:"Rows that one statement may return; it is cut off after them."`
+	ChangesPerStatement      *int64         `yaml:"changes_per_statement" min:"0" doc:"Rows that one statement may insert, update or delete; with more it fails, and nothing is changed."`
+	StatementTimeout         *time.Duration `yaml:"statement_timeout" min:"0s" doc:"How long one statement may run."`
+	TransactionTimeout       *time.Duration `yaml:"transaction_timeout" min:"0s" doc:"How long a transaction may be open; then it is rolled back."`
+	IdleInTransactionTimeout *time.Duration `yaml:"idle_in_transaction_timeout" min:"0s" doc:"How long a transaction may wait for its client; then it is rolled back. Unlike wire.idle_transaction_timeout it ends no session."`
 }
 
 // TenantLimitEntry holds a tenant's limits, and those of its users.
@@ -158,6 +160,8 @@ func (l *loader) merged(at yamlpos.Path, base limit.Limits, e LimitEntry) limit.
 	set(&base.RowsPerStatement, e.RowsPerStatement)
 	set(&base.ChangesPerStatement, e.ChangesPerStatement)
 	set(&base.StatementTimeout, e.StatementTimeout)
+	set(&base.TransactionTimeout, e.TransactionTimeout)
+	set(&base.IdleInTransactionTimeout, e.IdleInTransactionTimeout)
 	vain := func(key, without string) {
 		l.doc.Errorf(append(at[:len(at):len(at)], key), "%s means nothing without %s", key, without)
 	}

@@ -226,6 +226,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		}
 		return nil
 	}
+	r.s.overtime.tellCommit(e.run, typ, body)
 	if e.run.changed(typ, body); e.run.over {
 		r.overrun(e)
 		return nil
@@ -320,6 +321,12 @@ func (r *relay) failed(body []byte, e *expectation) error {
 			e.run.limit = limit.StatementTimeout
 		}
 	}
+	if f := r.s.overtime.tell(state, e); f != nil {
+		text = f.response(nil, severityError)
+		if e.run != nil {
+			e.run.state, e.run.limit = f.state, f.limit
+		}
+	}
 	r.provoked = false
 	r.take(false, text)
 	switch e.kind {
@@ -367,6 +374,7 @@ func (r *relay) ready(body []byte, e *expectation) error {
 	}
 	r.silent = false
 	r.pipe.setStatus(status, e.mode != skip && e.mode != quiet && !e.unready)
+	r.s.overtime.readyFor(status, r.pipe.more())
 	r.take(e.mode != skip && !e.unready, nil)
 	if e.kind == answerQuery {
 		if e.mode != skip {

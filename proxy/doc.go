@@ -15,7 +15,7 @@
 // A session of the admin database leaves that path after its login: console.go, and package console; console_source.go is what that sees of the sessions.
 //
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
-// sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, server.go listeners, reload and shutdown.
+// sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go cancel requests, changes.go, overtime.go and pace.go the tenant's limits, server.go listeners, reload and shutdown.
 //
 // On a database that belongs to one tenant whole (verbatim.go) messages pass as they are; verbatim_ledger.go keeps account of the answers, and
 // verbatim_limits.go holds the limits.
@@ -64,6 +64,7 @@
 //	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
 //	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.
 //	Kill's wait      one for each call that ends sessions, for half a second: then their connections are closed.
+//	session.lookAtTime  a timer's, for a moment, while transactions are limited in time; stopped with the session.
 //	Shutdown's wait  one, until the last of the above has ended.
 //
 // A cancel request runs in the goroutine of the connection it came by.

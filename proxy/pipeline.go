@@ -299,6 +299,13 @@ func (p *pipeline) setStatus(status byte, clients bool) {
 	}
 }
 
+// more reports whether something is outstanding behind the first answer.
+func (p *pipeline) more() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count > 1
+}
+
 // state returns whether nothing is outstanding, and the transaction status, which is certain only then.
 func (p *pipeline) state() (empty bool, status byte) {
 	p.mu.Lock()

@@ -104,6 +104,7 @@ type session struct {
 	// torn is set when a message to the upstream was left unfinished.
 	torn bool
 
+	overtime overtime
 	// word guards who has the last word: once muted, the session's goroutine; a relay writes no more then. dead is why the upstream's connection has ended.
 	word  sync.Mutex
 	muted bool
@@ -165,6 +166,7 @@ func (s *session) run(ctx context.Context) {
 			s.torn = true
 		}
 		s.server.cancels.forget(s)
+		s.overtime.stop()
 		s.giveUp()
 		s.cut()
 		if ready {
@@ -365,6 +367,9 @@ func (s *session) woken(err error) error {
 	}
 	if s.shouldEnd() {
 		return s.farewell()
+	}
+	if err := s.onTime(); err != nil {
+		return err
 	}
 	if err := s.rested(); err != nil {
 		return err

@@ -29,6 +29,9 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 	if err := s.wait(h.Type); err != nil {
 		return err
 	}
+	if err := s.onTime(); err != nil || s.skipping && h.Type != pgwire.MsgSync && h.Type != pgwire.MsgTerminate {
+		return err
+	}
 	switch h.Type {
 	case pgwire.MsgQuery:
 		return s.query(ctx, h)
@@ -288,6 +291,9 @@ func (s *session) send(e expectation, message []byte) (pushed, error) {
 	}
 	if e.kind == answerQuery { // which ends the unnamed statement
 		s.up.statements.setUnnamed(nil)
+	}
+	if e.run != nil {
+		s.runs(&e.run.permit)
 	}
 	if _, err := s.up.Write(message); err != nil {
 		return over, s.upstreamGone()
