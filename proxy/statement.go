@@ -87,10 +87,6 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 	if f == nil {
 		f = s.settings.check(plan, permit)
 	}
-	if f == nil && permit.RowsPerStatement > 0 && copiesIn(plan) && returns(plan) {
-		f = &failure{state: stateFeatureNotSupported, message: "COPY FROM STDIN cannot be sent together with statements that return rows while these are limited",
-			hint: "Send the statement on its own.", limit: limit.RowsPerStatement}
-	}
 	if f != nil {
 		permit.Done()
 		return s.refuse(f, simple)
@@ -104,7 +100,7 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		}
 		return s.refuse(f, simple)
 	}
-	if run.counts, f = s.countsChanges(plan, &permit); f != nil {
+	if f := s.limitRows(run); f != nil {
 		permit.Done()
 		s.notRun(f, began)
 		return s.refuse(f, simple)
@@ -131,9 +127,6 @@ func (s *session) runQuery(run *execution) error {
 		run.made = nil // what is outstanding must not hold on to its text
 	}
 	sql := pgwire.AppendQuery(nil, text)
-	if most := run.permit.RowsPerStatement; most > 0 && returns(plan) {
-		run.maxRows = most
-	}
 	if run.maxRows > 0 || run.counts {
 		if writes(plan) && !controls(plan) {
 			return s.queryWhole(run, sql)
@@ -149,6 +142,19 @@ func (s *session) runQuery(run *execution) error {
 	s.groupEnded()
 	s.copies = copiesIn(plan)
 	return nil
+}
+
+// limitRows says which rows of a Query are counted, or why it cannot run under the limits on them.
+func (s *session) limitRows(run *execution) (f *failure) {
+	if run.permit.RowsPerStatement > 0 && returns(run.plan) {
+		run.maxRows = run.permit.RowsPerStatement
+		if copiesIn(run.plan) {
+			return &failure{state: stateFeatureNotSupported, message: "COPY FROM STDIN cannot be sent together with statements that return rows while these are limited",
+				hint: "Send the statement on its own.", limit: limit.RowsPerStatement}
+		}
+	}
+	run.counts, f = s.countsChanges(run.plan, &run.permit)
+	return f
 }
 
 // queryWhole runs a Query that writes, and returns or changes rows under a limit. Outside of a transaction such a text commits by itself, maybe
