@@ -8,14 +8,16 @@ import (
 
 	"pgcordon/config/yamlpos"
 	"pgcordon/policy"
+	"pgcordon/proxy/auth"
 	"pgcordon/proxy/limit"
 )
 
 // LimitsEntry is the key limits.
 type LimitsEntry struct {
-	Defaults TenantLimitEntry              `yaml:"defaults" doc:"Limits of every tenant. A key that is left out, or 0, means unlimited."`
-	Plans    map[string]PlanEntry          `yaml:"plans" doc:"Named sets of limits, as free and pro: the keys of limits.defaults, which they replace for tenants with the plan; 0 lifts a limit."`
-	Tenants  map[string]SpecialLimitsEntry `yaml:"tenants" doc:"By tenant: the keys of limits.defaults, which replace for it those of its plan and the defaults, and further ones; 0 lifts a limit."`
+	Defaults        TenantLimitEntry              `yaml:"defaults" doc:"Limits of every tenant. A key that is left out, or 0, means unlimited."`
+	StorageInterval time.Duration                 `yaml:"storage_interval" default:"5m" min:"1s" doc:"How often what tenants have stored is counted, while storage_rows or storage_bytes limits it."`
+	Plans           map[string]PlanEntry          `yaml:"plans" doc:"Named sets of limits, as free and pro: the keys of limits.defaults, which they replace for tenants with the plan; 0 lifts a limit."`
+	Tenants         map[string]SpecialLimitsEntry `yaml:"tenants" doc:"By tenant: the keys of limits.defaults, which replace for it those of its plan and the defaults, and further ones; 0 lifts a limit."`
 }
 
 // LimitEntry holds limits of a tenant, or of a user. A nil field was not given.
@@ -37,12 +39,19 @@ type LimitEntry struct {
 // TenantLimitEntry holds a tenant's limits, and those of its users.
 type TenantLimitEntry struct {
 	LimitEntry
+	StorageEntry
 	EachUser UserLimitEntry `yaml:"each_user" doc:"Limits of each user of a tenant, within those of the tenant: the same keys."`
 }
 
 // PlanEntry is one value of the key plans.
 type PlanEntry struct {
 	TenantLimitEntry `like:"limits.defaults"`
+}
+
+// StorageEntry holds what a tenant may have stored.
+type StorageEntry struct {
+	StorageRows  *int64 `yaml:"storage_rows" min:"0" doc:"Rows that a tenant may have in all its tables. Counted every limits.storage_interval; beyond it, what adds or changes rows is refused, and what deletes them is not."`
+	StorageBytes *int64 `yaml:"storage_bytes" min:"0" doc:"Bytes that these rows may take, in the same way: the sizes of their values as they are stored, without indexes and free space."`
 }
 
 // UserLimitEntry holds limits of one user.
@@ -59,9 +68,27 @@ type SpecialLimitsEntry struct {
 
 // Limits are the limits of all tenants and users.
 type Limits struct {
-	defaults tenantLimits
+	// StorageInterval is how often what tenants have stored is counted.
+	StorageInterval time.Duration
+	defaults        tenantLimits
 	// tenants are those that differ, with the defaults filled in.
 	tenants map[policy.TenantID]tenantLimits
+}
+
+// Storing are the tenants of these users whose storage is limited; bytes tells whether their bytes are.
+func (l Limits) Storing(users []auth.User) (tenants []policy.TenantID, bytes bool) {
+	seen := map[policy.TenantID]bool{}
+	for _, u := range users {
+		for _, t := range append([]policy.TenantID{u.Tenant}, u.ActFor...) {
+			own := l.Of(t, "")
+			if t.IsValid() && !seen[t] && (own.StorageRows > 0 || own.StorageBytes > 0) {
+				seen[t] = true
+				tenants = append(tenants, t)
+				bytes = bytes || own.StorageBytes > 0
+			}
+		}
+	}
+	return tenants, bytes
 }
 
 type tenantLimits struct {
@@ -87,7 +114,7 @@ func (l Limits) Of(t policy.TenantID, user string) limit.Limits {
 func (l *loader) limits() {
 	e := l.file.Limits
 	at := func(steps ...any) yamlpos.Path { return append(yamlpos.Path{"limits"}, steps...) }
-	out := Limits{defaults: l.tenantLimits(at("defaults"), tenantLimits{}, e.Defaults), tenants: map[policy.TenantID]tenantLimits{}}
+	out := Limits{StorageInterval: e.StorageInterval, defaults: l.tenantLimits(at("defaults"), tenantLimits{}, e.Defaults), tenants: map[policy.TenantID]tenantLimits{}}
 	plans := map[string]tenantLimits{}
 	for _, name := range slices.Sorted(maps.Keys(e.Plans)) {
 		plans[name] = l.tenantLimits(at("plans", name), out.defaults, e.Plans[name].TenantLimitEntry)
@@ -142,6 +169,8 @@ func namesOf(plans map[string]tenantLimits) string {
 }
 
 func (l *loader) tenantLimits(at yamlpos.Path, base tenantLimits, e TenantLimitEntry) tenantLimits {
+	set(&base.own.StorageRows, e.StorageRows)
+	set(&base.own.StorageBytes, e.StorageBytes)
 	return tenantLimits{
 		own:      l.merged(at, base.own, e.LimitEntry),
 		eachUser: l.merged(append(at[:len(at):len(at)], "each_user"), base.eachUser, e.EachUser.LimitEntry),

@@ -109,7 +109,7 @@ users:
 limits:
   defaults: {connections: 10, rows_per_second: 5, each_user: {connections: 5, statements_at_once: 2}}
   plans:
-    pro: {connections: 20, rows_per_second: 0, each_user: {connections: 8}}
+    pro: {connections: 20, rows_per_second: 0, each_user: {connections: 8}, storage_rows: 5}
   tenants:
     acme: {plan: pro, statement_timeout: 5s, each_user: {statements_per_second: 3}, users: {b: {connections: 1}}}
 `}, nil)
@@ -122,7 +122,7 @@ limits:
 		user   string
 		want   limit.Limits
 	}{
-		{acme, "", limit.Limits{Connections: 20, StatementTimeout: 5 * time.Second}},
+		{acme, "", limit.Limits{Connections: 20, StatementTimeout: 5 * time.Second, StorageRows: 5}},
 		{acme, "a", limit.Limits{Connections: 8, StatementsAtOnce: 2, StatementsPerSecond: 3}},
 		{acme, "b", limit.Limits{Connections: 1, StatementsAtOnce: 2, StatementsPerSecond: 3}},
 		{globex, "", limit.Limits{Connections: 10, RowsPerSecond: 5}},
@@ -131,6 +131,9 @@ limits:
 		if got := c.Limits.Of(x.tenant, x.user); got != x.want {
 			t.Errorf("%s, user %q: %+v, want %+v", x.tenant, x.user, got, x.want)
 		}
+	}
+	if tenants, bytes := c.Limits.Storing(c.Users); len(tenants) != 1 || tenants[0] != acme || bytes {
+		t.Errorf("storage is limited for %v, bytes %v", tenants, bytes)
 	}
 }
 

@@ -55,6 +55,7 @@ func TestDefaultsAreTrue(t *testing.T) {
 		"wire.max_unauthenticated":       fmt.Sprint(c.Wire.MaxUnauthenticated),
 		"rewriter.cache_bytes":           fmt.Sprint(c.Rewriter.CacheBytes),
 		"rewriter.max_statement_bytes":   fmt.Sprint(c.Rewriter.MaxStatementBytes),
+		"limits.storage_interval":        short(c.Limits.StorageInterval),
 		"drain_timeout":                  c.DrainTimeout.String(),
 	}
 	for prefix, p := range map[string]Pool{"upstream.": c.Pool, "databases[].upstream.": own.Pool} {

@@ -26,6 +26,9 @@ import (
 
 // countsChanges reports whether statements of a plan have to be counted for the limit, or why they cannot run under it.
 func (s *session) countsChanges(plan *rewriter.Plan, permit *limit.Permit) (bool, *failure) {
+	if f := s.full(plan); f != nil {
+		return false, f
+	}
 	most := permit.ChangesPerStatement
 	if most <= 0 {
 		return false, nil
@@ -61,6 +64,20 @@ func (s *session) countsChanges(plan *rewriter.Plan, permit *limit.Permit) (bool
 			hint:    "Send each on its own."}
 	}
 	return counts, nil
+}
+
+// full is the failure of a plan that adds rows while the tenant has as many as it may; nil for others.
+func (s *session) full(plan *rewriter.Plan) *failure {
+	e := s.seat.Full()
+	if e == nil {
+		return nil
+	}
+	for i := range plan.Statements {
+		if c, known := s.changesOf(plan, i); known && c.Adds {
+			return exceeded(e)
+		}
+	}
+	return nil
 }
 
 // exceeds reports whether a statement may change more rows than most, as far as its text tells.

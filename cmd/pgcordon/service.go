@@ -26,6 +26,7 @@ import (
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/observe"
 	"pgcordon/proxy/pool"
+	"pgcordon/proxy/storage"
 )
 
 // service is the running proxy: what serve puts together of the packages' parts.
@@ -50,8 +51,10 @@ type service struct {
 	shutdowns chan console.Shutdown
 	ended     chan struct{}
 
-	failed  chan error
-	serving sync.WaitGroup
+	meter    *storage.Meter
+	endMeter context.CancelFunc
+	failed   chan error
+	serving  sync.WaitGroup
 }
 
 // running is what a reload replaces in one step.
@@ -90,7 +93,9 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 		},
 	})
 	s.watch()
+	s.measure()
 	if err := s.listen(a.config); err != nil {
+		s.endMeter()
 		return nil, err
 	}
 	logBound(log, "policy bound", a)
@@ -247,6 +252,7 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 	s.active.Store(r)
 	s.proxy.Swap(r.active())
 	adopt()
+	s.meter.Again()
 	s.lastReload.Store(&admin.Reload{At: time.Now()})
 	logBound(s.log, "reloaded", next)
 	return false, nil
@@ -275,6 +281,7 @@ func (s *service) refresh(ctx context.Context) error {
 // stop drains; sessions that have not ended when ctx does are cut off, which is no error.
 func (s *service) stop(ctx context.Context) error {
 	s.draining.Store(true)
+	s.endMeter()
 	if err := s.proxy.Shutdown(ctx); err != nil {
 		s.log.Warn("sessions were cut off", "error", err)
 	}

@@ -80,6 +80,9 @@ func (e *Exceeded) Error() string {
 }
 
 func (e *Exceeded) retry() string {
+	if e.Limit == StorageRows || e.Limit == StorageBytes {
+		return ": delete rows, and retry when they have been counted again, in " + roundUp(e.RetryAfter).String()
+	}
 	if e.RetryAfter > 0 {
 		return ", retry in " + roundUp(e.RetryAfter).String()
 	}

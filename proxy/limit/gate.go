@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pgcordon/policy"
@@ -17,6 +18,7 @@ type Lookup func(tenant policy.TenantID, user string) Limits
 // Gate counts what tenants use and lets them in or not.
 type Gate struct {
 	start time.Time // what its clock counts from
+	stock atomic.Pointer[stock]
 
 	mu       sync.Mutex
 	lookup   Lookup

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"pgcordon/policy"
+	"pgcordon/proxy/limit"
+	"pgcordon/proxy/storage"
+)
+
+// measure has what tenants store counted, until stop.
+func (s *service) measure() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.endMeter = cancel
+	s.meter = storage.New(storage.Config{Log: s.log,
+		Task: func() storage.Task {
+			r := s.current()
+			tenants, bytes := r.config.Limits.Storing(r.config.Users)
+			return storage.Task{Bound: r.bound, Upstream: r.config.Upstream, Tenants: tenants, Bytes: bytes, Every: r.config.Limits.StorageInterval}
+		},
+		Counted: func(counts map[policy.TenantID]storage.Count, next time.Time) {
+			stored := make(map[policy.TenantID]limit.Stored, len(counts))
+			for id, c := range counts {
+				stored[id] = limit.Stored(c)
+			}
+			s.gate.SetStored(stored, next)
+		}})
+	s.serving.Go(func() { s.meter.Run(ctx) })
+}
