@@ -31,6 +31,8 @@ type Config struct {
 	Wire         WireEntry
 	Rewriter     RewriterEntry
 	DrainTimeout time.Duration
+	// SlowStatement is how long a statement may take before it is logged; 0 for ever.
+	SlowStatement time.Duration
 
 	// ownOf are the Databases of each tenant, and those of all tenants under the zero value.
 	ownOf map[policy.TenantID][]*Database

@@ -13,6 +13,7 @@ type File struct {
 	StatsUsers   []string        `yaml:"stats_users" doc:"Names of users who may look in the admin database pgcordon: SHOW, and nothing else."`
 	Limits       LimitsEntry     `yaml:"limits" doc:"What one tenant may use."`
 	Admin        *AdminEntry     `yaml:"admin" doc:"HTTP listener for /metrics, /healthz and /readyz; without it there is none."`
+	Log          LogEntry        `yaml:"log" doc:"What is logged."`
 	Wire         WireEntry       `yaml:"wire" doc:"Bounds on what clients may do."`
 	Rewriter     RewriterEntry   `yaml:"rewriter" doc:"Bounds on what planning may use."`
 	DrainTimeout time.Duration   `yaml:"drain_timeout" default:"30s" min:"0s" doc:"How long transactions that run may take to end after SIGTERM."`
@@ -75,6 +76,11 @@ type UserEntry struct {
 // AdminEntry is the key admin.
 type AdminEntry struct {
 	Address string `yaml:"address" require:"true" doc:"host:port. Nobody is asked for a password there."`
+}
+
+// LogEntry is the key log.
+type LogEntry struct {
+	SlowStatement time.Duration `yaml:"slow_statement" default:"0s" min:"0s" doc:"Statements that take as long or longer are logged, by the text that went to the server, with a question mark for each value; 0: none."`
 }
 
 // WireEntry is the key wire.

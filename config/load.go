@@ -46,7 +46,7 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 	doc := yamlpos.Decode(file, data, yamlpos.Options{Env: env, HideUnknown: true}, &f)
 	l := &loader{
 		doc: doc, file: f, dir: filepath.Dir(file),
-		out: &Config{File: file, Wire: f.Wire, Rewriter: f.Rewriter, DrainTimeout: f.DrainTimeout, doc: doc},
+		out: &Config{File: file, Wire: f.Wire, Rewriter: f.Rewriter, DrainTimeout: f.DrainTimeout, SlowStatement: f.Log.SlowStatement, doc: doc},
 	}
 	// The policy is looked at even when this file is broken, so that all mistakes are told in one run.
 	policyErr := l.policy()

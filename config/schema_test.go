@@ -56,6 +56,7 @@ func TestDefaultsAreTrue(t *testing.T) {
 		"rewriter.cache_bytes":           fmt.Sprint(c.Rewriter.CacheBytes),
 		"rewriter.max_statement_bytes":   fmt.Sprint(c.Rewriter.MaxStatementBytes),
 		"limits.storage_interval":        short(c.Limits.StorageInterval),
+		"log.slow_statement":             short(c.SlowStatement),
 		"drain_timeout":                  c.DrainTimeout.String(),
 	}
 	for prefix, p := range map[string]Pool{"upstream.": c.Pool, "databases[].upstream.": own.Pool} {

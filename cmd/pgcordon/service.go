@@ -129,6 +129,8 @@ func (s *service) watch() {
 		c := s.current().rewriter.CacheStats()
 		return observe.Cache{Hits: c.Hits, Misses: c.Misses, Evictions: c.Evictions, Entries: c.Entries, Bytes: int64(c.Bytes)}
 	})
+	s.observer.WatchLimits(s.gate.Stats)
+	s.observer.LogSlow(s.current().config.SlowStatement)
 	s.observer.WatchPool(func() observe.Pool { return s.current().poolState() })
 	s.observer.WatchPins(proxy.PinReasons(), s.proxy.Pinned)
 }
@@ -253,6 +255,7 @@ func (s *service) reload(ctx context.Context, signals <-chan os.Signal) (ended b
 	s.proxy.Swap(r.active())
 	adopt()
 	s.meter.Again()
+	s.observer.LogSlow(next.config.SlowStatement)
 	s.lastReload.Store(&admin.Reload{At: time.Now()})
 	logBound(s.log, "reloaded", next)
 	return false, nil

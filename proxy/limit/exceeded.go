@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 )
@@ -57,6 +58,20 @@ type Limits struct {
 	TransactionTimeout, IdleInTransactionTimeout time.Duration
 	// StorageRows and StorageBytes are what a tenant may have in its tables. Not for a user.
 	StorageRows, StorageBytes int64
+}
+
+// Values are the limits that there are, by name: numbers, times in seconds.
+func (l *Limits) Values() map[string]float64 {
+	values := map[string]float64{
+		Connections: float64(l.Connections), StatementsAtOnce: float64(l.StatementsAtOnce), StatementsPerSecond: l.StatementsPerSecond,
+		RowsPerSecond: l.RowsPerSecond, BytesPerSecond: l.BytesPerSecond,
+		RowsPerStatement: float64(l.RowsPerStatement), ChangesPerStatement: float64(l.ChangesPerStatement),
+		StatementTimeout: l.StatementTimeout.Seconds(), TransactionTimeout: l.TransactionTimeout.Seconds(),
+		IdleInTransactionTimeout: l.IdleInTransactionTimeout.Seconds(),
+		StorageRows:              float64(l.StorageRows), StorageBytes: float64(l.StorageBytes),
+	}
+	maps.DeleteFunc(values, func(_ string, v float64) bool { return v <= 0 })
+	return values
 }
 
 // Exceeded says which limit a tenant has reached. It is an error whose text may be shown to that tenant.

@@ -127,6 +127,7 @@ type Usage struct {
 	Connections int64
 	Running     int64 // connections with statements that run
 	Waiting     int64 // statements that wait for their turn
+	Stored      Stored
 }
 
 // Stats returns the tenants that the gate holds something of, by name, and forgets those of which it need not.
@@ -135,6 +136,10 @@ func (g *Gate) Stats() []Usage {
 	defer g.mu.Unlock()
 	g.lookAtIdle(len(g.idle))
 	stats := make([]Usage, 0, len(g.accounts))
+	var stored map[policy.TenantID]Stored
+	if k := g.stock.Load(); k != nil {
+		stored = k.tenants
+	}
 	for _, a := range g.accounts {
 		if a.user != "" {
 			continue
@@ -145,6 +150,7 @@ func (g *Gate) Stats() []Usage {
 			Connections: a.connections.Load(),
 			Running:     a.running.used.Load(),
 			Waiting:     a.waiting.Load(),
+			Stored:      stored[a.tenant],
 		})
 	}
 	slices.SortFunc(stats, func(a, b Usage) int { return cmp.Compare(a.Tenant.String(), b.Tenant.String()) })

@@ -3,6 +3,8 @@
 //	observer := observe.New(observe.Options{Logger: logger})
 //	observer.WatchCache(...)                       // gauges of what is not told by events
 //	observer.WatchPool(...)
+//	observer.WatchLimits(gate.Stats)
+//	observer.LogSlow(time.Second)
 //	admin.New(admin.Options{Gatherer: observer})   // an Observer is a prometheus.Gatherer
 //
 // # Tenants and cardinality
@@ -19,8 +21,8 @@
 // # What is logged
 //
 // Every denial, with tenant, user, rule, SQLSTATE, fingerprint and position; limit hits, the first and then at most
-// one line per tenant and limit every ten seconds, with the number of those between; refused logins; sessions at level debug. Never SQL text, never a message
-// that quotes it, never a value. A denial by the rewriter's independent check is a bug of this program and is logged as an error.
+// one line per tenant and limit every ten seconds, with the number of those between; refused logins; sessions at level debug; and statements that take longer than LogSlow says, by the text that
+// went upstream without its literals, at most twenty per tenant in ten seconds. Never a value, never a message that may quote one. A denial by the rewriter's independent check is a bug of this program and is logged as an error.
 //
 // # Locks and goroutines
 //

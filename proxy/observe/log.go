@@ -9,11 +9,12 @@ import (
 	"pgcordon/proxy"
 )
 
-// In each hitInterval one hit of a limit by a tenant is logged, and denialBurst denials of a tenant by one rule: a client that
+// In each hitInterval one hit of a limit by a tenant is logged, and denialBurst denials of a tenant by one rule, and slowBurst slow statements of one: a client that
 // repeats itself does not fill the log. What was not logged is counted in the next line.
 const (
 	hitInterval = 10 * time.Second
 	denialBurst = 20
+	slowBurst   = 20
 )
 
 // ruleSweep is the rule of the rewriter's independent check: a statement that it refuses was rewritten wrongly.
@@ -93,6 +94,33 @@ func (o *Observer) logLimit(t *tenant, e proxy.Outcome) {
 		slog.String("sqlstate", e.SQLState),
 		slog.String("fingerprint", fingerprint),
 		slog.Int64("rows", e.Rows),
+		slog.Int("not_logged", unlogged))
+}
+
+// maxSlowText bounds the text of a slow statement in the log, in bytes.
+const maxSlowText = 4 << 10
+
+// logSlow logs a statement that took long, by its text without values.
+func (o *Observer) logSlow(t *tenant, e proxy.Outcome) {
+	log, unlogged := t.slow.hit("", slowBurst, o.now())
+	if !log {
+		return
+	}
+	text, fingerprint := "", ""
+	if e.Plan != nil {
+		text, fingerprint = e.Plan.Normal(maxSlowText), e.Plan.Fingerprint
+	}
+	o.log.LogAttrs(context.Background(), slog.LevelWarn, "slow statement",
+		slog.Uint64("session", e.Session),
+		slog.String("tenant", e.Identity.Tenant.String()),
+		slog.String("user", e.Identity.User),
+		slog.Duration("elapsed", e.Elapsed),
+		slog.Duration("waited", e.Waited),
+		slog.Int64("rows", e.Rows),
+		slog.Int64("bytes", e.Bytes),
+		slog.String("sqlstate", e.SQLState),
+		slog.String("fingerprint", fingerprint),
+		slog.String("statement", text),
 		slog.Int("not_logged", unlogged))
 }
 

@@ -108,3 +108,27 @@ func TestSessionsAreLogged(t *testing.T) {
 		t.Error("what somebody typed as a user name is logged")
 	}
 }
+
+func TestSlowStatementsAreLoggedWithoutValues(t *testing.T) {
+	plan := planOf(rewriter.KindSelect)
+	plan.SQL, plan.Fingerprint = "SELECT * FROM public.orders WHERE item = 'SECRET' AND tenant_id = $1", "0123456789abcdef"
+	c := newClock()
+	lines := logged(t, c, func(o *Observer) {
+		slow := proxy.Outcome{Session: 7, Identity: identity(t, "acme"), Plan: plan, Elapsed: 2 * time.Second, Waited: time.Second, Rows: 3}
+		o.Finished(slow) // nobody asks for it yet
+		o.LogSlow(time.Second)
+		for range slowBurst + 5 {
+			o.Finished(slow)
+		}
+		o.Finished(proxy.Outcome{Identity: identity(t, "acme"), Plan: plan, Elapsed: 999 * time.Millisecond})
+	})
+	if len(lines) != slowBurst {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for key, want := range map[string]any{"level": "WARN", "session": 7.0, "tenant": "acme", "user": "acme_app", "elapsed": 2e9, "waited": 1e9, "rows": 3.0,
+		"fingerprint": "0123456789abcdef", "statement": "SELECT * FROM public.orders WHERE item = ? AND tenant_id = $1"} {
+		if lines[0][key] != want {
+			t.Errorf("%s is %v, want %v", key, lines[0][key], want)
+		}
+	}
+}

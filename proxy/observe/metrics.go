@@ -22,6 +22,8 @@ type metrics struct {
 	seconds    *prometheus.HistogramVec // tenant
 	denials    *prometheus.CounterVec   // tenant, rule
 	limits     *prometheus.CounterVec   // tenant, limit
+	waits      *prometheus.CounterVec   // tenant
+	waited     *prometheus.CounterVec   // tenant
 	logins     *prometheus.CounterVec   // result
 	plan       *prometheus.HistogramVec // result
 }
@@ -48,6 +50,8 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			"Statements refused by the rewriter, by the rule that refused.", tenantLabel, "rule"),
 		limits: counter("pgcordon_limit_hits_total",
 			"Statements and connections that a limit refused or cut, by limit.", tenantLabel, "limit"),
+		waits:  counter("pgcordon_limit_waits_total", "Statements that had to wait for a limit.", tenantLabel),
+		waited: counter("pgcordon_limit_wait_seconds_total", "Time that statements have waited for a limit.", tenantLabel),
 		logins: counter("pgcordon_logins_total", "Logins by their result.", "result"),
 		plan: histogram("pgcordon_plan_seconds",
 			"Time spent deciding a client's text, from the cache or by parsing.", prometheus.ExponentialBuckets(0.000002, 4, 9), "result"),
@@ -63,6 +67,8 @@ type series struct {
 	denials     *prometheus.CounterVec // rule
 	limits      *prometheus.CounterVec // limit
 	rows, bytes prometheus.Counter
+	waits       prometheus.Counter
+	waited      prometheus.Counter
 	seconds     prometheus.Observer
 	// counters are those of statements that were found before: the look-up by labels costs more than the rest of counting. The map is
 	// never changed, but replaced.
@@ -98,6 +104,8 @@ func (m *metrics) open(label string) *series {
 		limits:     m.limits.MustCurryWith(tenant),
 		rows:       m.rows.WithLabelValues(label),
 		bytes:      m.bytes.WithLabelValues(label),
+		waits:      m.waits.WithLabelValues(label),
+		waited:     m.waited.WithLabelValues(label),
 		seconds:    m.seconds.WithLabelValues(label),
 	}
 }
@@ -110,5 +118,7 @@ func (m *metrics) remove(s *series) {
 	m.limits.DeletePartialMatch(tenant)
 	m.rows.DeleteLabelValues(s.label)
 	m.bytes.DeleteLabelValues(s.label)
+	m.waits.DeleteLabelValues(s.label)
+	m.waited.DeleteLabelValues(s.label)
 	m.seconds.DeleteLabelValues(s.label)
 }

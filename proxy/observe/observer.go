@@ -3,6 +3,7 @@ package observe
 import (
 	"cmp"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,7 @@ type Observer struct {
 	log       *slog.Logger
 	now       func() time.Time
 	incidents incidents
+	slow      atomic.Int64 // nanoseconds; see LogSlow
 }
 
 var (
@@ -118,6 +120,10 @@ func (o *Observer) Finished(e proxy.Outcome) {
 	t.done.rows.Add(e.Rows)
 	t.done.bytes.Add(e.Bytes)
 	t.done.nanoseconds.Add(int64(e.Elapsed))
+	if e.Waited > 0 {
+		s.waits.Inc()
+		s.waited.Add(e.Waited.Seconds())
+	}
 	if e.Limit != "" {
 		t.done.limited.Add(1)
 		s.limits.WithLabelValues(limitLabel(e.Limit)).Inc()
@@ -127,7 +133,13 @@ func (o *Observer) Finished(e proxy.Outcome) {
 		o.limited(e)
 		o.logLimit(t, e)
 	}
+	if slow := o.slow.Load(); slow > 0 && int64(e.Elapsed) >= slow {
+		o.logSlow(t, e)
+	}
 }
+
+// LogSlow has statements logged that take as long or longer; 0 for none.
+func (o *Observer) LogSlow(d time.Duration) { o.slow.Store(int64(d)) }
 
 // Values of the label outcome.
 const (

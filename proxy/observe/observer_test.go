@@ -162,11 +162,31 @@ func TestGaugesComeFromTheirOwners(t *testing.T) {
 	want(t, got, "pgcordon_pool_max_connections", "100")
 }
 
+func TestLimitMetrics(t *testing.T) {
+	o := New(Options{})
+	everything(t, o)
+	o.Finished(proxy.Outcome{Identity: identity(t, "acme"), Plan: planOf(rewriter.KindSelect), Waited: 1500 * time.Millisecond})
+	got := scrape(t, o)
+	want(t, got, `pgcordon_statements_running{tenant="acme"}`, "2")
+	want(t, got, `pgcordon_statements_running{tenant="other"}`, "3")
+	want(t, got, `pgcordon_statements_waiting{tenant="acme"}`, "1")
+	want(t, got, `pgcordon_stored_rows{tenant="acme"}`, "7")
+	want(t, got, `pgcordon_stored_bytes{tenant="acme"}`, "8")
+	want(t, got, `pgcordon_limit{limit="connections",tenant="acme"}`, "5")
+	want(t, got, `pgcordon_limit{limit="statement_timeout",tenant="acme"}`, "1")
+	want(t, got, `pgcordon_limit_waits_total{tenant="acme"}`, "1")
+	want(t, got, `pgcordon_limit_wait_seconds_total{tenant="acme"}`, "1.5")
+}
+
 // everything makes one of each metric.
 func everything(t testing.TB, o *Observer) {
 	acme := identity(t, "acme")
 	o.WatchCache(func() Cache { return Cache{} })
 	o.WatchPool(func() Pool { return Pool{Closed: []Closed{{"lost", 0}}} })
+	o.WatchLimits(func() []limit.Usage {
+		return []limit.Usage{{Tenant: acme.Tenant, Limits: limit.Limits{Connections: 5, StatementTimeout: time.Second}, Running: 2, Waiting: 1,
+			Stored: limit.Stored{Rows: 7, Bytes: 8}}, {Tenant: identity(t, "unknown").Tenant, Running: 3}}
+	})
 	o.Session(proxy.SessionEvent{Phase: proxy.SessionOpened, Identity: acme})
 	o.Decided(proxy.Decision{Identity: acme, Plan: planOf(rewriter.KindSelect)})
 	o.Decided(proxy.Decision{Identity: acme, Denial: &rewriter.Denial{Rule: "relation-denied"}})
@@ -196,8 +216,8 @@ func TestMetricsFollowPrometheusConventions(t *testing.T) {
 			}
 		}
 	}
-	if ours != 26 {
-		t.Errorf("%d metrics were linted, want all 26", ours)
+	if ours != 33 {
+		t.Errorf("%d metrics were linted, want all 33", ours)
 	}
 	if p, err := promlint.New(strings.NewReader("# TYPE bad counter\nbad 1\n")).Lint(); err != nil || len(p) == 0 {
 		t.Errorf("the linter finds nothing wrong with a bad name: %v, %v", p, err)

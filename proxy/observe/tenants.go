@@ -37,6 +37,7 @@ type tenant struct {
 	hits        hitLog // of limits
 	denials     hitLog // by rule
 	done        usage
+	slow        hitLog
 }
 
 func newTenants(m *metrics, max int, now time.Time) *tenants {
