@@ -96,5 +96,8 @@ func (c *Config) NeedsRestart(next *Config) []string {
 	if c.Rewriter.MaxStatementBytes != next.Rewriter.MaxStatementBytes {
 		keys = append(keys, "rewriter.max_statement_bytes")
 	}
+	if !c.Limits.Shared.same(next.Limits.Shared) {
+		keys = append(keys, "limits.shared")
+	}
 	return keys
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pgcordon/config/yamlpos"
 	"pgcordon/policy"
 	"pgcordon/proxy/auth"
@@ -15,6 +17,9 @@ import (
 // LimitsEntry is the key limits.
 type LimitsEntry struct {
 	Defaults        TenantLimitEntry              `yaml:"defaults" doc:"Limits of every tenant. A key that is left out, or 0, means unlimited."`
+	Shared          Secret                        `yaml:"shared" doc:"redis://user:password@host:port/number, rediss:// with TLS, or unix://path: connections and the limits per second are those of all proxies together that name the same Redis; of statements_at_once each takes an equal part. The other limits need no sharing."`
+	SharedFail      string                        `yaml:"shared_fail" enum:"local,closed" default:"local" doc:"While Redis is away: local: each proxy takes an equal part of the limits. closed: what they limit is refused."`
+	SharedProxies   int                           `yaml:"shared_proxies" default:"1" min:"1" max:"1000" doc:"How many proxies share the limits, at least: what local divides by until more have been seen."`
 	StorageInterval time.Duration                 `yaml:"storage_interval" default:"5m" min:"1s" doc:"How often what tenants have stored is counted, while storage_rows or storage_bytes limits it."`
 	Plans           map[string]PlanEntry          `yaml:"plans" doc:"Named sets of limits, as free and pro: the keys of limits.defaults, which they replace for tenants with the plan; 0 lifts a limit."`
 	Tenants         map[string]SpecialLimitsEntry `yaml:"tenants" doc:"By tenant: the keys of limits.defaults, which replace for it those of its plan and the defaults, and further ones; 0 lifts a limit."`
@@ -68,11 +73,48 @@ type SpecialLimitsEntry struct {
 
 // Limits are the limits of all tenants and users.
 type Limits struct {
+	// Shared is nil for a proxy that is alone.
+	Shared *Shared
 	// StorageInterval is how often what tenants have stored is counted.
 	StorageInterval time.Duration
 	defaults        tenantLimits
 	// tenants are those that differ, with the defaults filled in.
 	tenants map[policy.TenantID]tenantLimits
+}
+
+// Shared says where limits are kept that several proxies have in common.
+type Shared struct {
+	Redis   *redis.Options
+	Closed  bool
+	Proxies int
+	url     string
+}
+
+// same reports whether two configurations share limits alike.
+func (s *Shared) same(t *Shared) bool {
+	if s == nil || t == nil {
+		return s == t
+	}
+	return s.url == t.url && s.Closed == t.Closed && s.Proxies == t.Proxies
+}
+
+func (l *loader) sharedLimits() *Shared {
+	e := l.file.Limits
+	at := func(key string) yamlpos.Path { return yamlpos.Path{"limits", key} }
+	if !l.doc.Has(at("shared")) {
+		for _, key := range []string{"shared_fail", "shared_proxies"} {
+			if l.doc.Has(at(key)) {
+				l.doc.Errorf(at(key), "%s means nothing without shared", key)
+			}
+		}
+		return nil
+	}
+	options, err := redis.ParseURL(e.Shared.Reveal()) // whose error could quote a password
+	if err != nil {
+		l.doc.Errorf(at("shared"), "this is no address of a Redis: expected redis://user:password@host:port/number, rediss:// or unix://")
+		return nil
+	}
+	return &Shared{Redis: options, Closed: e.SharedFail == "closed", Proxies: e.SharedProxies, url: e.Shared.Reveal()}
 }
 
 // Storing are the tenants of these users whose storage is limited; bytes tells whether their bytes are.
@@ -114,7 +156,7 @@ func (l Limits) Of(t policy.TenantID, user string) limit.Limits {
 func (l *loader) limits() {
 	e := l.file.Limits
 	at := func(steps ...any) yamlpos.Path { return append(yamlpos.Path{"limits"}, steps...) }
-	out := Limits{StorageInterval: e.StorageInterval, defaults: l.tenantLimits(at("defaults"), tenantLimits{}, e.Defaults), tenants: map[policy.TenantID]tenantLimits{}}
+	out := Limits{Shared: l.sharedLimits(), StorageInterval: e.StorageInterval, defaults: l.tenantLimits(at("defaults"), tenantLimits{}, e.Defaults), tenants: map[policy.TenantID]tenantLimits{}}
 	plans := map[string]tenantLimits{}
 	for _, name := range slices.Sorted(maps.Keys(e.Plans)) {
 		plans[name] = l.tenantLimits(at("plans", name), out.defaults, e.Plans[name].TenantLimitEntry)

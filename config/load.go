@@ -27,7 +27,7 @@ func Defaults() File {
 			MaxClientConn: 10000,
 		},
 		Rewriter:     RewriterEntry{CacheBytes: 64 << 20, MaxStatementBytes: 1 << 20},
-		Limits:       LimitsEntry{StorageInterval: 5 * time.Minute},
+		Limits:       LimitsEntry{SharedFail: "local", SharedProxies: 1, StorageInterval: 5 * time.Minute},
 		DrainTimeout: 30 * time.Second,
 	}
 }

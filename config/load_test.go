@@ -179,6 +179,8 @@ func TestLoadErrors(t *testing.T) {
 		"no plans":         {"limits", `{tenants: {acme: {plan: gold}}}`, []string{`there is no plan "gold": limits.plans has none`}},
 		"no such user":     {"limits", `{tenants: {acme: {users: {b: {connections: 1}}}}}`, []string{`the tenant "acme" has no user "b"`}},
 		"user's burst":     {"limits", `{tenants: {acme: {each_user: {burst: 1}}}}`, []string{"burst means nothing without"}},
+		"shared":           {"limits", `{shared: "http://:hunter2@h"}`, []string{"this is no address of a Redis"}},
+		"shared_fail":      {"limits", `{shared_fail: closed}`, []string{"shared_fail means nothing without shared"}},
 		"negative limit":   {"limits", `{defaults: {connections: -1}}`, []string{"-1 is too small: the least is 0"}},
 		"durations":        {"drain_timeout", `-5s`, []string{"-5s is too small"}},
 		"admin":            {"admin", `{address: "9187"}`, []string{"expected host:port"}},

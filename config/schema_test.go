@@ -36,7 +36,8 @@ func TestSchemasAreTrue(t *testing.T) {
 func TestDefaultsAreTrue(t *testing.T) {
 	c, err := load(t, map[string]string{"pgcordon.yaml": "listen: [{address: \"unix:/tmp\"}]\nupstream: {dsn: \"postgres://a@h/d\"}\npolicy_file: policy.yaml\n" +
 		"users: [{name: a, tenant: acme, scram: \"" + verifier + "\"}]\n" +
-		"databases: [{tenancy: database, tenant: acme, upstream: {dsn: \"postgres://b@h/e\"}}]\n"}, nil)
+		"databases: [{tenancy: database, tenant: acme, upstream: {dsn: \"postgres://b@h/e\"}}]\n" +
+		"limits: {shared: \"redis://h\"}\n"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,8 @@ func TestDefaultsAreTrue(t *testing.T) {
 		"rewriter.max_statement_bytes":   fmt.Sprint(c.Rewriter.MaxStatementBytes),
 		"limits.storage_interval":        short(c.Limits.StorageInterval),
 		"log.slow_statement":             short(c.SlowStatement),
+		"limits.shared_fail":             map[bool]string{true: "closed", false: "local"}[c.Limits.Shared.Closed],
+		"limits.shared_proxies":          fmt.Sprint(c.Limits.Shared.Proxies),
 		"drain_timeout":                  c.DrainTimeout.String(),
 	}
 	for prefix, p := range map[string]Pool{"upstream.": c.Pool, "databases[].upstream.": own.Pool} {

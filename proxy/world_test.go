@@ -78,9 +78,11 @@ type worldOptions struct {
 	limits limit.Limits
 	// userLimits are those of each user.
 	userLimits limit.Limits
-	wire       proxy.Wire
-	pool       pool.Config
-	tls        proxy.TLS
+	// sharer has the limits in common with other servers.
+	sharer limit.Sharer
+	wire   proxy.Wire
+	pool   pool.Config
+	tls    proxy.TLS
 	// prepared is how many prepared statements a connection keeps.
 	prepared int
 	pg       *throwaway.Postgres
@@ -99,6 +101,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		}
 		return o.limits
 	})
+	if o.sharer != nil {
+		w.gate.Share(o.sharer)
+	}
 	upstream, err := pgconn.ParseConfig(o.pg.DSN("app_proxy", w.database))
 	must(t, err)
 	o.pool.Upstream = upstream

@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"pgcordon/config"
 	"pgcordon/policy"
 	"pgcordon/proxy/limit"
+	"pgcordon/proxy/limit/budget"
 	"pgcordon/proxy/storage"
 )
 
@@ -27,4 +29,22 @@ func (s *service) measure() {
 			s.gate.SetStored(stored, next)
 		}})
 	s.serving.Go(func() { s.meter.Run(ctx) })
+}
+
+// share keeps limits in common with other proxies, until endSharing. Nil shares none.
+func (s *service) share(cfg *config.Shared) {
+	if cfg == nil {
+		s.endSharing = func() {}
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.endSharing = cancel
+	broker := budget.New(budget.Options{Redis: cfg.Redis, Closed: cfg.Closed, Proxies: cfg.Proxies, Log: s.log})
+	s.gate.Share(broker)
+	s.serving.Go(func() {
+		broker.Run(ctx, s.gate)
+		if err := broker.Close(); err != nil {
+			s.log.Warn("closing the connections to Redis", "error", err)
+		}
+	})
 }

@@ -51,10 +51,11 @@ type service struct {
 	shutdowns chan console.Shutdown
 	ended     chan struct{}
 
-	meter    *storage.Meter
-	endMeter context.CancelFunc
-	failed   chan error
-	serving  sync.WaitGroup
+	meter      *storage.Meter
+	endMeter   context.CancelFunc
+	endSharing context.CancelFunc
+	failed     chan error
+	serving    sync.WaitGroup
 }
 
 // running is what a reload replaces in one step.
@@ -94,8 +95,10 @@ func startService(file string, log *slog.Logger, a *assembly) (*service, error) 
 	})
 	s.watch()
 	s.measure()
+	s.share(a.config.Limits.Shared)
 	if err := s.listen(a.config); err != nil {
 		s.endMeter()
+		s.endSharing()
 		return nil, err
 	}
 	logBound(log, "policy bound", a)
@@ -288,6 +291,7 @@ func (s *service) stop(ctx context.Context) error {
 	if err := s.proxy.Shutdown(ctx); err != nil {
 		s.log.Warn("sessions were cut off", "error", err)
 	}
+	s.endSharing()
 	s.current().closePools()
 	var err error
 	if s.admin != nil {

@@ -23,19 +23,30 @@ type account struct {
 	running     slots
 
 	statements, rows, bytes bucket
+	shares                  [rates]share
 }
 
 // setLimits needs Gate.mu.
-func (a *account) setLimits(l Limits, now int64) {
+func (a *account) setLimits(l Limits, atOnce int, now int64) {
 	a.limits.Store(&l)
-	a.running.setMost(l.StatementsAtOnce)
+	a.running.setMost(atOnce)
+	a.setPaces(now)
+}
+
+// setPaces makes the buckets follow the limits, and the account's portions of them. It needs Gate.mu.
+func (a *account) setPaces(now int64) {
+	l := a.limits.Load()
 	burst := float64(l.Burst)
 	if l.Burst <= 0 {
 		burst = max(1, float64(int64(min(l.StatementsPerSecond, 1<<40))))
 	}
-	a.statements.setPace(newPace(l.StatementsPerSecond, burst), now)
-	a.rows.setPace(newPace(l.RowsPerSecond, l.RowsPerSecond), now)
-	a.bytes.setPace(newPace(l.BytesPerSecond, l.BytesPerSecond), now)
+	for i, b := range [rates]*bucket{&a.statements, &a.rows, &a.bytes} {
+		rate, room, portion := l.perSecond()[i], l.perSecond()[i], a.shares[i].portion
+		if i == rateStatements {
+			room = burst
+		}
+		b.setPace(newPace(rate*portion, max(1, room*portion)), now)
+	}
 }
 
 func (a *account) isFull(now int64) bool {
@@ -50,10 +61,13 @@ func (a *account) spend(rows, bytes, now int64) (pause int64) {
 	if p := a.rows.pace.Load(); p != nil && rows > 0 {
 		a.rows.spend(p, now, rows)
 		pause = a.rows.debt(p, now)
+		a.shares[rateRows].count(rows, pause > 0)
 	}
 	if p := a.bytes.pace.Load(); p != nil && bytes > 0 {
 		a.bytes.spend(p, now, bytes)
-		pause = max(pause, a.bytes.debt(p, now))
+		owed := a.bytes.debt(p, now)
+		a.shares[rateBytes].count(bytes, owed > 0)
+		pause = max(pause, owed)
 	}
 	return min(pause, int64(a.limits.Load().Wait))
 }

@@ -70,7 +70,11 @@ func (b *bucket) isFull(now int64) bool { return b.pace.Load() == nil || b.full.
 
 // setPace exchanges rate and size; the tokens that are there, or owed, stay, at most as many as there is room for.
 func (b *bucket) setPace(next *pace, now int64) {
-	was := b.pace.Swap(next)
+	was := b.pace.Load()
+	if was != nil && next != nil && *was == *next {
+		return
+	}
+	b.pace.Store(next)
 	if next == nil || was == nil {
 		b.full.Store(now)
 		return

@@ -29,6 +29,11 @@
 // Postgres runs the statements of a connection one after another, and an answer may be kept back until the client asks for it, so a connection
 // counts once, from its first permit to the return of its last: a pipeline never waits for itself. Who finds no place free stands in line.
 //
+// # Several proxies
+//
+// With a Sharer, a limit per second is divided into portions, one for each proxy, which follow what each needs; see package budget. Buckets keep their
+// tokens when a portion changes, at most as many as there is room for then. A login waits for its tenant's first portion, a statement never.
+//
 // # Reload
 //
 // SetLimits exchanges all limits. Connections stay counted, buckets keep their tokens (at most the new burst), statements that wait for a token

@@ -80,6 +80,8 @@ type Exceeded struct {
 	Value string // the limit itself, with its unit
 	// User is set when the limit is that of one user of the tenant.
 	User string
+	// Away is set when it is not known whether the limit is reached, because the budget that several proxies share cannot be reached.
+	Away bool
 	// RetryAfter is when a retry can succeed; 0 when time alone does not tell.
 	RetryAfter time.Duration
 	SQLState   string
@@ -90,6 +92,9 @@ func (e *Exceeded) Error() string {
 	text := fmt.Sprintf("limit %s of %s ", e.Limit, e.Value)
 	if e.User != "" {
 		text += fmt.Sprintf("for user %q ", e.User)
+	}
+	if e.Away {
+		return text + "cannot be checked: what the proxies share is out of reach" + e.retry()
 	}
 	return text + "reached" + e.retry()
 }

@@ -19,10 +19,14 @@ type Lookup func(tenant policy.TenantID, user string) Limits
 type Gate struct {
 	start time.Time // what its clock counts from
 	stock atomic.Pointer[stock]
+	// sharer is nil for a proxy that is alone; closed is set while its budgets cannot be reached and nothing may be done without.
+	sharer Sharer
+	closed atomic.Bool
 
 	mu       sync.Mutex
 	lookup   Lookup
 	accounts map[owner]*account
+	proxies  int // that share the budgets
 	// idle lists accounts that had no connection when they were looked at last, in the order in which they are looked at again.
 	idle []*account
 }
@@ -43,7 +47,8 @@ func (g *Gate) SetLimits(lookup Lookup) {
 	defer g.mu.Unlock()
 	g.lookup = lookup
 	for _, a := range g.accounts {
-		a.setLimits(lookup(a.tenant, a.user), g.now())
+		l := lookup(a.tenant, a.user)
+		a.setLimits(l, g.atOnce(&l), g.now())
 	}
 }
 
@@ -53,19 +58,34 @@ func (g *Gate) Connect(who policy.Identity) (*Seat, error) {
 	if !who.Tenant.IsValid() {
 		return nil, errNoTenant
 	}
+	s, fresh, err := g.seat(who)
+	if err != nil || g.sharer == nil {
+		return s, err
+	}
+	if err := g.join(s, fresh); err != nil {
+		s.Release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// seat counts a connection here; fresh are the accounts that had none.
+func (g *Gate) seat(who policy.Identity) (s *Seat, fresh []*account, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lookAtIdle(4)
-	s := &Seat{gate: g, tenant: g.account(owner{who.Tenant, ""}), user: g.account(owner{who.Tenant, who.User})}
+	s = &Seat{gate: g, tenant: g.account(owner{who.Tenant, ""}), user: g.account(owner{who.Tenant, who.User})}
 	for _, a := range s.accounts() {
 		if l := a.limits.Load(); l.Connections > 0 && a.connections.Load() >= int64(l.Connections) {
-			return nil, connectionsExceeded(l, a.user)
+			return nil, nil, connectionsExceeded(l, a.user)
 		}
 	}
 	for _, a := range s.accounts() {
-		a.connections.Add(1)
+		if a.connections.Add(1) == 1 {
+			fresh = append(fresh, a)
+		}
 	}
-	return s, nil
+	return s, fresh, nil
 }
 
 func (g *Gate) disconnect(s *Seat) {
@@ -84,7 +104,14 @@ func (g *Gate) account(o owner) *account {
 		return a
 	}
 	a := &account{owner: o}
-	a.setLimits(g.lookup(o.tenant, o.user), g.now())
+	for i := range a.shares {
+		a.shares[i].portion = 1
+		if g.sharer != nil {
+			a.shares[i].portion = 1 / float64(g.proxies)
+		}
+	}
+	l := g.lookup(o.tenant, o.user)
+	a.setLimits(l, g.atOnce(&l), g.now())
 	g.accounts[o] = a
 	g.watch(a)
 	return a

@@ -171,12 +171,20 @@ func (s *Seat) pay(ctx context.Context, a *account) error {
 		return nil
 	}
 	l, now := a.limits.Load(), s.gate.now()
+	if s.gate.closed.Load() {
+		for i, total := range l.perSecond() {
+			if total > 0 {
+				return awayExceeded(rateNames[i], l, a.user)
+			}
+		}
+	}
 	delay, name := a.due(now)
 	if delay > int64(l.Wait) {
 		return rateExceeded(name, l, a.user, time.Duration(delay))
 	}
 	if p != nil {
 		token, ok := a.statements.take(p, now, int64(l.Wait))
+		a.shares[rateStatements].count(1, !ok || token > 0)
 		if !ok {
 			return rateExceeded(StatementsPerSecond, l, a.user, time.Duration(token))
 		}
