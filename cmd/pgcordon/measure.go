@@ -19,6 +19,9 @@ func (s *service) measure() {
 		Task: func() storage.Task {
 			r := s.current()
 			tenants, bytes := r.config.Limits.Storing(r.config.Users)
+			if r.config.Upstream == nil { // there is no shared database
+				tenants = nil
+			}
 			return storage.Task{Bound: r.bound, Upstream: r.config.Upstream, Tenants: tenants, Bytes: bytes, Every: r.config.Limits.StorageInterval}
 		},
 		Counted: func(counts map[policy.TenantID]storage.Count, next time.Time) {
