@@ -106,10 +106,6 @@ func (o *Observer) logSlow(t *tenant, e proxy.Outcome) {
 	if !log {
 		return
 	}
-	text, fingerprint := "", ""
-	if e.Plan != nil {
-		text, fingerprint = e.Plan.Normal(maxSlowText), e.Plan.Fingerprint
-	}
 	o.log.LogAttrs(context.Background(), slog.LevelWarn, "slow statement",
 		slog.Uint64("session", e.Session),
 		slog.String("tenant", e.Identity.Tenant.String()),
@@ -119,8 +115,8 @@ func (o *Observer) logSlow(t *tenant, e proxy.Outcome) {
 		slog.Int64("rows", e.Rows),
 		slog.Int64("bytes", e.Bytes),
 		slog.String("sqlstate", e.SQLState),
-		slog.String("fingerprint", fingerprint),
-		slog.String("statement", text),
+		slog.String("fingerprint", e.Plan.Fingerprint),
+		slog.String("statement", e.Plan.Normal(maxSlowText)),
 		slog.Int("not_logged", unlogged))
 }
 

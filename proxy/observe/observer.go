@@ -133,7 +133,7 @@ func (o *Observer) Finished(e proxy.Outcome) {
 		o.limited(e)
 		o.logLimit(t, e)
 	}
-	if slow := o.slow.Load(); slow > 0 && int64(e.Elapsed) >= slow {
+	if slow := o.slow.Load(); slow > 0 && int64(e.Elapsed) >= slow && e.Plan != nil {
 		o.logSlow(t, e)
 	}
 }
