@@ -78,6 +78,7 @@ func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 	ctx, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
 	if err := up.conn.Cancel(ctx); err != nil {
+		session.pipe.pin(pinCancel)
 		s.log.Warn("passing on a cancel request failed", "session", session.id, "error", err)
 	}
 }

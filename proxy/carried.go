@@ -72,20 +72,24 @@ func (c *carried) change(from *carried) string {
 // carry gives the connection, which the session has just got, the session's settings, and makes it forget what sequences have given to others: later, in a
 // transaction that has drawn values, what they have given to this session would be forgotten with it.
 func (s *session) carry(up *upstream) error {
-	var change string
-	if up.sequences != 0 && up.sequences != s.id {
+	change := ""
+	if up.sequences != 0 && (up.sequences != s.id || s.drew != up) { // or this session has drawn elsewhere since
 		change = "DISCARD SEQUENCES; "
+		up.sequences = 0
 	}
-	if up.carried.text != s.carried.text {
+	switch {
+	case up.strange != 0 && up.strange != s.id: // settings of an unknown name cannot be found, but reset
+		change += "RESET ALL; " + s.carried.change(nothingCarried)
+		up.strange = 0
+	case up.carried.text != s.carried.text:
 		change += s.carried.change(up.carried)
 	}
 	if change != "" {
-		_, err := s.send(expectation{kind: answerQuery, mode: skip, vital: true, reply: &reply{}}, pgwire.AppendQuery(nil, change))
-		if err != nil {
-			return err
+		if _, ok := up.carried.values[timeoutSetting]; ok {
+			change = "SET LOCAL statement_timeout = 0; " + change // another session's
 		}
-		if up.sequences != s.id {
-			up.sequences = 0
+		if _, err := s.send(expectation{kind: answerQuery, mode: skip, vital: true, reply: &reply{}}, pgwire.AppendQuery(nil, change)); err != nil {
+			return err
 		}
 	}
 	up.carried = s.carried
@@ -135,8 +139,12 @@ func isCarried(name string, c *carried) bool {
 func (s *session) effects(plan *rewriter.Plan) {
 	e := plan.Effects
 	s.readsSequences = s.readsSequences || e&rewriter.EffectReadsSequence != 0
-	if e&(rewriter.EffectDraws|rewriter.EffectSeed) != 0 {
+	if e&(drawing|rewriter.EffectSeed) != 0 {
 		s.draws(e)
+	}
+	s.drifted = s.drifted || drifts(plan)
+	if e&rewriter.EffectUnknown != 0 || changesSchema(plan) {
+		s.up.strange = s.id
 	}
 	uncertain := s.settings.stale || s.settings.touched || s.schema.stale || s.schema.touched
 	if s.user.SessionPool || !uncertain && !s.leaves(plan) {
@@ -175,18 +183,21 @@ func (s *session) draws(e rewriter.Effects) {
 	if e&rewriter.EffectSeed != 0 {
 		s.pipe.pin(pinUnmovable)
 	}
-	if e&rewriter.EffectDraws == 0 {
+	if e&drawing == 0 {
 		return
 	}
-	s.up.sequences = s.id
+	s.up.sequences, s.drew = s.id, s.up
 	if s.readsSequences {
 		s.pipe.pin(pinSequence)
 	}
 }
 
+// drawing are the effects of what may draw from sequences.
+const drawing = rewriter.EffectDraws | rewriter.EffectUnknown
+
 // examine asks what the session has left on its connection. Nothing is outstanding, and no transaction open.
 func (s *session) examine() error {
-	rows, err := s.ask(examineText)
+	rows, err := s.askAll(leisureText, examineText)
 	if err != nil {
 		return err
 	}
@@ -195,7 +206,9 @@ func (s *session) examine() error {
 	for _, row := range rows {
 		name, value, setting := strings.Cut(row, "=")
 		if setting {
-			values[name] = value
+			if name != timeoutSetting || value != strconv.FormatInt(s.welcome.timeout, 10) {
+				values[name] = value
+			}
 			continue
 		}
 		i := slices.Index(pinNames[:], name)
@@ -221,15 +234,20 @@ func (s *session) examine() error {
 	}
 	s.resets = false
 	s.carried = now
-	s.pipe.examined(found | s.pipe.pins()&(pinSession|pinSequence|pinUnmovable))
+	s.pipe.examined(found | s.pipe.pins()&(pinSession|pinSequence|pinsForGood))
 	return nil
 }
 
 const applicationName = "application_name"
 
-// examineText asks for the settings that the session has changed, and by the names of pins what else is there.
-const examineText = `SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction\_%'
-UNION ALL SELECT 'temporary' WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
+// leisureText asks for the client's statement_timeout, in ms, and keeps it from what follows in the same transaction.
+const leisureText = "SELECT 'statement_timeout=' || (EXTRACT(epoch FROM pg_catalog.current_setting('statement_timeout')::pg_catalog.interval) * 1000)::pg_catalog.int8, " +
+	"pg_catalog.set_config('statement_timeout', '0', true)"
+
+// examineText asks for the other settings that the session has changed, and by the names of pins what else is there.
+const examineText = `SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE source = 'session' AND name <> 'statement_timeout' AND name NOT LIKE 'transaction\_%'
+UNION ALL SELECT 'temporary' WHERE EXISTS (SELECT FROM pg_catalog.pg_depend
+	WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = pg_catalog.pg_my_temp_schema())
 UNION ALL SELECT 'cursor' WHERE EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)
 UNION ALL SELECT 'listen' WHERE EXISTS (SELECT FROM pg_catalog.pg_listening_channels())
 UNION ALL SELECT 'lock' WHERE EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
@@ -238,9 +256,12 @@ UNION ALL SELECT 'prepare' WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_stat
 // rested is what the session's goroutine does when a transaction has ended that may have left something: it looks at once, so that a connection is not kept
 // for a client that has gone quiet.
 func (s *session) rested() error {
-	if s.up == nil || !s.pipe.isSuspect() || !s.alone() {
+	if s.up == nil || !s.pipe.looks() {
 		return nil
 	}
+	open := s.open // what was answered here alone: nothing of it is open upstream
+	s.open = false
+	defer func() { s.open = open }()
 	if err := s.settleSchema(); err != nil {
 		return err
 	}
@@ -251,12 +272,6 @@ func (s *session) rested() error {
 		}
 	}
 	return s.examine()
-}
-
-func (p *pipeline) isSuspect() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.suspect
 }
 
 // maxCustom bounds the names that a session makes up for settings.

@@ -27,11 +27,15 @@ const (
 	pinPrepared                   // statements that PREPARE has made
 	pinSequence                   // it reads what its sequences gave last
 	pinUnmovable                  // what nothing can take away, as the seed of random()
+	pinCancel                     // a cancel request that may still be on its way to it
 	pinKinds     = iota
+
+	// pinsForGood are those that end with the connection.
+	pinsForGood = pinUnmovable | pinCancel
 )
 
 // pinNames are the names of the pins, in the order of their bits: the label values of a metric.
-var pinNames = [pinKinds]string{"session", "temporary", "cursor", "listen", "lock", "prepare", "sequence", "seed"}
+var pinNames = [pinKinds]string{"session", "temporary", "cursor", "listen", "lock", "prepare", "sequence", "seed", "cancel"}
 
 // lease is the part of a pipeline that says which connection the session has, and what binds it to it.
 type lease struct {
@@ -92,13 +96,26 @@ func (p *pipeline) left() {
 	up.giveBack()
 }
 
-// park says that the session's goroutine waits for its client.
-func (p *pipeline) park() {
+// park says that the session's goroutine waits for its client. look tells that it should look first at what it has left on its connection.
+func (p *pipeline) park() (look bool) {
 	p.mu.Lock()
 	p.parked = true
-	up := p.detach()
+	up, look := p.detach(), p.suspect && p.quiet()
 	p.mu.Unlock()
 	up.giveBack()
+	return look
+}
+
+// quiet reports whether the session has a connection on which it has nothing outstanding or open. p.mu is held.
+func (p *pipeline) quiet() bool {
+	return p.up != nil && p.count == 0 && p.status == 'I' && !p.open && !p.failed && !p.closed
+}
+
+// looks reports whether it is time to look at what the session has left on its connection.
+func (p *pipeline) looks() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspect && p.quiet()
 }
 
 // unpark ends that, and returns the connection that the session has, or nil.
@@ -114,6 +131,17 @@ func (p *pipeline) attach(u *upstream) {
 	p.mu.Lock()
 	p.up = u
 	p.mu.Unlock()
+}
+
+// withdraw takes that back; false when the relay is busy with the session.
+func (p *pipeline) withdraw() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.relaying {
+		return false
+	}
+	p.up = nil
+	return true
 }
 
 // isOpen reports whether messages of the extended protocol have gone upstream without a Sync.
@@ -225,8 +253,7 @@ func (s *session) take(up *upstream) (f *failure, ok bool) {
 	s.pipe.attach(up)
 	s.up = up
 	up.relay.attached.Store(s)
-	if up.conn.Dead() { // and if it dies from now on, its relay tells the session
-		s.pipe.attach(nil)
+	if up.relay.gone.Load() && s.pipe.withdraw() { // otherwise its relay tells the session when it ends
 		s.up = nil
 		up.relay.attached.Store(nil)
 		up.conn.Release(false)
@@ -277,7 +304,7 @@ func (s *session) giveUp() {
 func (p *pipeline) end() (up *upstream, clean bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clean = p.up != nil && p.count == 0 && p.status == 'I' && !p.open && !p.failed && !p.suspect && !p.closed && p.pinned&pinUnmovable == 0
+	clean = p.up != nil && p.count == 0 && p.status == 'I' && !p.open && !p.failed && !p.suspect && !p.closed && p.pinned&pinsForGood == 0
 	p.closed = true
 	for p.blocked > 0 || clean && p.relaying {
 		p.cond.Wait()

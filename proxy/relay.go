@@ -24,6 +24,8 @@ type relay struct {
 	// attached is the session that has the connection; nil for none.
 	attached atomic.Pointer[session]
 	done     chan struct{}
+	// gone is set before the relay looks for the last time whom it has to tell that the connection has ended.
+	gone atomic.Bool
 
 	// s is the session that what was read now is for, with its pipeline and client; nil for none.
 	s    *session
@@ -72,11 +74,13 @@ func (r *relay) run() {
 	defer func() {
 		if p := recover(); p != nil {
 			r.up.log.Error("a relay failed", "panic", p, "stack", string(debug.Stack()))
+			r.gone.Store(true)
 			r.end(internal())
 		}
 	}()
 	for {
 		if err := r.read(); err != nil {
+			r.gone.Store(true)
 			r.choose()
 			r.ended(err)
 			return
@@ -84,6 +88,8 @@ func (r *relay) run() {
 		r.choose()
 		if r.s == nil {
 			if err := r.unasked(); err != nil {
+				r.gone.Store(true)
+				r.choose()
 				r.ended(err)
 				return
 			}
@@ -316,6 +322,7 @@ func (r *relay) cancel() {
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
 	if err := r.up.conn.Cancel(ctx); err != nil {
+		r.pipe.pin(pinCancel)
 		r.s.server.log.Warn("cancelling a statement over its row limit failed", "session", r.s.id, "error", err)
 	}
 }

@@ -71,7 +71,7 @@ func (s *session) settleSchema() error {
 	if s.failing() {
 		return nil // nothing but the end of the transaction runs now
 	}
-	rows, err := s.ask(catalog.TemporaryQuery)
+	rows, err := s.askAtLeisure(catalog.TemporaryQuery)
 	if err != nil {
 		return err
 	}
@@ -166,4 +166,14 @@ func changesOnly(plan *rewriter.Plan) bool {
 		}
 	}
 	return true
+}
+
+// changesSchema reports whether a plan has a statement that only the right ddl allows.
+func changesSchema(plan *rewriter.Plan) bool {
+	for i := range plan.Statements {
+		if plan.Statements[i].Kind == rewriter.KindDDL {
+			return true
+		}
+	}
+	return false
 }

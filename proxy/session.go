@@ -78,8 +78,11 @@ type session struct {
 	resets    bool
 	// seen are the settings of the connection that were compared last with what the client was told.
 	seen *parameters
-	// readsSequences is set once the session has asked what its sequences gave last.
+	// readsSequences is set once the session has asked what its sequences gave last; drew is the connection on which they may have given something last.
 	readsSequences bool
+	drew           *upstream
+	// drifted is set while the settings on which the meaning of a text depends may be others than carried has; see adrift.
+	drifted bool
 	// firstPlanner is the planner that was active when the session began.
 	firstPlanner Planner
 	portals      map[string]*portal
@@ -312,6 +315,7 @@ func (s *session) interrupt() {
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
 	if err := s.up.conn.Cancel(ctx); err != nil {
+		s.pipe.pin(pinCancel)
 		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
 	}
 }
@@ -339,7 +343,9 @@ func (s *session) Read(b []byte) (int, error) {
 		if err := s.watch(); err != nil {
 			return 0, err
 		}
-		s.pipe.park()
+		if s.pipe.park() {
+			s.wake() // the answers came before it was known that there is something to look at
+		}
 	}
 	n, err := s.conn.Read(b)
 	s.work.received.Add(int64(max(0, n)))

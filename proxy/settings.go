@@ -100,7 +100,7 @@ func (s *session) settle(permit limit.Permit) error {
 func (s *session) resettle(most time.Duration) error {
 	set := &s.settings
 	if set.stale {
-		rows, err := s.ask("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))")
+		rows, err := s.askAtLeisure("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))")
 		if err != nil {
 			return err
 		}
@@ -142,15 +142,30 @@ func (s *session) limitTime(limit time.Duration) error {
 const ownName = ownPrefix + "own"
 
 // ask runs a statement of the proxy's own, of one text column, when nothing is outstanding. It must not fail.
-func (s *session) ask(sql string) ([]string, error) {
+func (s *session) ask(sql string) ([]string, error) { return s.askAll(sql) }
+
+// askAtLeisure is ask, and outside of a transaction not held to the statement_timeout that the client has set for its own statements.
+func (s *session) askAtLeisure(sql string) ([]string, error) {
+	if !s.alone() {
+		return s.ask(sql)
+	}
+	rows, err := s.askAll(leisureText, sql)
+	return rows[min(1, len(rows)):], err
+}
+
+// askAll runs several, and returns the rows of all.
+func (s *session) askAll(statements ...string) ([]string, error) {
 	r := &reply{}
 	var b []byte
-	b = pgwire.AppendParse(b, ownName, sql, nil)
-	b = pgwire.AppendBind(b, ownName, ownName)
-	b = pgwire.AppendExecute(b, ownName, 0)
-	b = pgwire.AppendClose(b, pgwire.Portal, ownName)
-	b = pgwire.AppendClose(b, pgwire.Statement, ownName)
-	kinds := []answer{answerParse, answerBind, answerExecute, answerClose, answerClose}
+	var kinds []answer
+	for _, sql := range statements {
+		b = pgwire.AppendParse(b, ownName, sql, nil)
+		b = pgwire.AppendBind(b, ownName, ownName)
+		b = pgwire.AppendExecute(b, ownName, 0)
+		b = pgwire.AppendClose(b, pgwire.Portal, ownName)
+		b = pgwire.AppendClose(b, pgwire.Statement, ownName)
+		kinds = append(kinds, answerParse, answerBind, answerExecute, answerClose, answerClose)
+	}
 	if s.open {
 		b = pgwire.AppendFlush(b) // a Sync would end the client's transaction
 	} else {

@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"pgcordon/proxy/pgwire"
+	"pgcordon/rewriter"
 )
 
 // Prepared statements have names of the client's in its session only (prepared.go). Upstream a statement is named after its text, and all sessions whose
@@ -28,6 +31,8 @@ type sharedStatement struct {
 	key     string
 	// fingerprint is the plan's, for people.
 	fingerprint atomic.Pointer[string]
+	// alone is set for one that only its session has.
+	alone bool
 }
 
 // sharedTable finds the statements by what they are. It is bounded; what it forgets goes on under its name for those who have it.
@@ -183,11 +188,10 @@ func (s *session) share(name string, st *statement) {
 	text := st.text(s.who.Tenant)
 	st.declared = declaredTypes(st)
 	// What FETCH and EXECUTE return is that of what this session gave the name to when they are parsed.
-	if st.deallocates != "" || st.follows() || st.plan.ReadsClock() || s.schema.temporary != nil || s.schema.changed || s.schema.own != nil ||
+	if st.deallocates != "" || st.follows() || st.plan.ReadsClock() || s.schema.temporary != nil || s.schema.changed || s.schema.own != nil || s.adrift() ||
 		text != st.plan.SQL {
-		if name != "" { // it is this session's alone
-			n := s.server.lastPrivate.Add(1)
-			st.shared = &sharedStatement{name: ownPrefix + "own." + strconv.FormatUint(n, 36), text: text, types: st.declared}
+		if name != "" {
+			st.shared = s.unshared(text, st.declared)
 		}
 		return
 	}
@@ -195,6 +199,49 @@ func (s *session) share(name string, st *statement) {
 	if st.shared != nil && st.shared.fingerprint.Load() == nil {
 		st.shared.fingerprint.Store(&st.plan.Fingerprint)
 	}
+}
+
+// unshared returns a statement that is this session's alone.
+func (s *session) unshared(text string, types []uint32) *sharedStatement {
+	return &sharedStatement{name: ownPrefix + "own." + strconv.FormatUint(s.server.lastPrivate.Add(1), 36), text: text, types: types, alone: true}
+}
+
+// adrift reports whether settings on which the meaning of a text depends may be others now than those that the session's statements are shared by: what is
+// prepared then, or prepared again by the upstream itself, is this session's alone.
+func (s *session) adrift() bool {
+	s.drifted = s.drifted && !(s.alone() && !s.pipe.isSuspect())
+	return s.drifted
+}
+
+func (p *pipeline) isSuspect() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspect
+}
+
+// drifts reports whether a plan may change such a setting.
+func drifts(plan *rewriter.Plan) bool {
+	for i := range plan.Statements {
+		switch plan.Statements[i].Kind {
+		case rewriter.KindExecute, rewriter.KindDiscardAll, rewriter.KindDDL:
+			return true
+		}
+		if c := plan.Statements[i].Setting; c != nil && (c.All || !harmless(c.Name)) {
+			return true
+		}
+	}
+	return plan.Effects&rewriter.EffectUnknown != 0 || slices.ContainsFunc(plan.ConfiguredSettings(), func(name string) bool { return !harmless(name) })
+}
+
+// harmless reports whether it is certain that the meaning of a text does not depend on a setting.
+func harmless(name string) bool {
+	switch name {
+	case applicationName, timeoutSetting, "lock_timeout", "idle_in_transaction_session_timeout", "client_min_messages", "extra_float_digits",
+		"bytea_output", "synchronous_commit", "work_mem", "transaction_isolation", "transaction_read_only", "transaction_deferrable",
+		"default_transaction_isolation", "default_transaction_read_only", "default_transaction_deferrable":
+		return true
+	}
+	return strings.Contains(name, ".")
 }
 
 // parsing are the settings of the session, and of its connections from their start, on which it may depend what a text means to the upstream: all but those of
@@ -205,9 +252,7 @@ func (s *session) parsing() string {
 	}
 	c := s.carried
 	for name := range c.values {
-		switch name {
-		case applicationName, timeoutSetting, "lock_timeout", "idle_in_transaction_session_timeout", "client_min_messages", "extra_float_digits",
-			"bytea_output", "synchronous_commit", "work_mem":
+		if harmless(name) {
 			c = c.with(name, "")
 		}
 	}
@@ -241,6 +286,9 @@ func (s *session) onUpstream(st *statement, client string) (name string, outcome
 		outcome, err = s.prepareOn(expectation{kind: answerParse, mode: quiet, statement: st}, st)
 		return "", outcome, err
 	}
+	if !st.shared.alone && s.adrift() {
+		st.shared = s.unshared(st.shared.text, st.shared.types)
+	}
 	if has, _ := s.up.statements.find(st.shared); has {
 		return st.shared.name, accepted, nil
 	}
@@ -254,9 +302,10 @@ func (s *session) prepareOn(e expectation, st *statement) (pushed, error) {
 	s.work.upstreamParses.Add(1)
 	if st.shared == nil {
 		e.unnamed = true
+		all.setUnnamed(st) // before it is sent: the relay takes that back when the upstream skips it
 		outcome, err := s.send(e, pgwire.AppendParse(nil, "", st.text(s.who.Tenant), st.declared))
-		if outcome == accepted && err == nil {
-			all.setUnnamed(st)
+		if outcome != accepted || err != nil {
+			all.setUnnamed(nil)
 		}
 		return outcome, err
 	}

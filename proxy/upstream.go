@@ -34,6 +34,8 @@ type upstream struct {
 	statements statements
 	// sequences is the number of the session that may have drawn from sequences; 0 for none.
 	sequences uint64
+	// strange is the number of the session that may have set here what only its own code knows; 0 for none.
+	strange uint64
 }
 
 // parameters are the settings that the upstream reports, by name.
@@ -153,6 +155,6 @@ func (u *upstream) answered(err error) bool {
 
 // forgetAll notes that the connection was put into the state that it began with.
 func (u *upstream) forgetAll() {
-	u.carried, u.sequences = nothingCarried, 0
+	u.carried, u.sequences, u.strange = nothingCarried, 0, 0
 	u.statements.clear()
 }

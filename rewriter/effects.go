@@ -74,17 +74,20 @@ var clockConstant = regexp.MustCompile(`(?i)'[^']*\b(?:now|today|tomorrow|yester
 
 var setConfigName = regexp.MustCompile(`set_config\(E?'([^']+)'`)
 
-// CustomSettings are the names of settings with a dot that the plan's calls of set_config change: no list of settings shows those.
-func (p *Plan) CustomSettings() []string {
+// ConfiguredSettings are the names of the settings that the plan's calls of set_config change.
+func (p *Plan) ConfiguredSettings() []string {
 	var names []string
 	if p.Effects&EffectSettings != 0 {
 		for _, m := range setConfigName.FindAllStringSubmatch(p.SQL, -1) {
-			if strings.Contains(m[1], ".") {
-				names = append(names, strings.ToLower(m[1]))
-			}
+			names = append(names, strings.ToLower(m[1]))
 		}
 	}
 	return names
+}
+
+// CustomSettings are those with a dot: no list of settings shows them.
+func (p *Plan) CustomSettings() []string {
+	return slices.DeleteFunc(p.ConfiguredSettings(), func(name string) bool { return !strings.Contains(name, ".") })
 }
 
 // QuoteLiteral writes a string constant that reads the same whatever standard_conforming_strings says.
