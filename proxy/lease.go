@@ -293,6 +293,7 @@ func (s *session) giveUp() {
 		up.giveBack()
 		return
 	}
+	up.relay.forsaken.Store(true)
 	s.terminate(up)
 	_ = up.conn.Close() // ends its relay
 	<-up.relay.done
@@ -304,11 +305,13 @@ func (s *session) giveUp() {
 func (p *pipeline) end() (up *upstream, clean bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clean = p.up != nil && p.count == 0 && p.status == 'I' && !p.open && !p.failed && !p.suspect && !p.closed && p.pinned&pinsForGood == 0
+	clean = p.quiet() && !p.suspect
 	p.closed = true
+	p.cond.Broadcast()
 	for p.blocked > 0 || clean && p.relaying {
 		p.cond.Wait()
 	}
+	clean = clean && p.pinned&pinsForGood == 0 // a cancel request may have ended meanwhile
 	up, p.up = p.up, nil
 	return up, clean
 }

@@ -247,10 +247,14 @@ func (p *pipeline) fail(skipped func(*expectation)) {
 	p.cond.Broadcast()
 }
 
-// block makes pushes wait if something is outstanding, and returns the connection on which it is; nil for none.
+// block makes pushes wait if something of the client's runs, and returns the connection on which it does; nil for none. What the proxy asks for itself is waited
+// for: it must not be cancelled.
 func (p *pipeline) block() *upstream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.count > 0 && !p.closed && p.at(0).mode == skip {
+		p.cond.Wait()
+	}
 	if p.count == 0 || p.closed || p.up == nil {
 		return nil
 	}

@@ -26,6 +26,8 @@ type relay struct {
 	done     chan struct{}
 	// gone is set before the relay looks for the last time whom it has to tell that the connection has ended.
 	gone atomic.Bool
+	// forsaken is set when its session has left it with answers outstanding, which are nobody's: the connection is being closed.
+	forsaken atomic.Bool
 
 	// s is the session that what was read now is for, with its pipeline and client; nil for none.
 	s    *session
@@ -281,7 +283,7 @@ func (r *relay) pop() {
 func (r *relay) ended(err error) {
 	var format *pgwire.FormatError
 	broken := errors.Is(err, errDesync) || errors.As(err, &format)
-	if broken {
+	if broken && !r.forsaken.Load() {
 		r.up.log.Error("the upstream broke the protocol", "process", r.up.conn.PID, "error", err)
 	}
 	if r.s == nil {
