@@ -303,7 +303,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.up.log.Error("a statement of the proxy's own failed", "sqlstate", state)
 		return errOwn
 	case e.mode == skip:
-		e.reply.failed = true
+		e.reply.failed, e.reply.state = true, state
 		text = nil
 	case e.mode == fake && (state != stateFailedTransaction || e.failure.early):
 		text = e.failure.response(nil, severityError)

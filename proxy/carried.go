@@ -209,6 +209,9 @@ func (s *session) examine() error {
 			if name != timeoutSetting || value != strconv.FormatInt(s.welcome.timeout, 10) {
 				values[name] = value
 			}
+			if ms, _ := strconv.ParseInt(value, 10, 64); name == timeoutSetting && ms > 0 && ms < shortTimeout { // the upstream's own number
+				found |= pinTimeout
+			}
 			continue
 		}
 		i := slices.Index(pinNames[:], name)
@@ -239,6 +242,9 @@ func (s *session) examine() error {
 }
 
 const applicationName = "application_name"
+
+// shortTimeout is a statement_timeout, in ms, in which a statement that does next to nothing may not end.
+const shortTimeout = 100
 
 // leisureText asks for the client's statement_timeout, in ms, and keeps it from what follows in the same transaction.
 const leisureText = "SELECT 'statement_timeout=' || (EXTRACT(epoch FROM pg_catalog.current_setting('statement_timeout')::pg_catalog.interval) * 1000)::pg_catalog.int8, " +

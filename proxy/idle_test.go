@@ -32,7 +32,7 @@ func TestSilentClientsAreDisconnected(t *testing.T) {
 	if why := silent.fatal(); !strings.HasPrefix(why, "Error FATAL 57P05") {
 		t.Errorf("outside of one: %q", why)
 	}
-	eventually(t, "no backend upstream", func() bool { return w.backends("usename = 'app_proxy'") == 0 })
+	eventually(t, "nobody in a transaction upstream", func() bool { return w.backends("usename = 'app_proxy' AND state <> 'idle'") == 0 })
 }
 
 func TestAClientWhoseStatementRunsIsNotSilent(t *testing.T) {

@@ -28,6 +28,7 @@ const (
 	pinSequence                   // it reads what its sequences gave last
 	pinUnmovable                  // what nothing can take away, as the seed of random()
 	pinCancel                     // a cancel request that may still be on its way to it
+	pinTimeout                    // a statement_timeout too short to be sure that the next one can reset it
 	pinKinds     = iota
 
 	// pinsForGood are those that end with the connection.
@@ -35,7 +36,7 @@ const (
 )
 
 // pinNames are the names of the pins, in the order of their bits: the label values of a metric.
-var pinNames = [pinKinds]string{"session", "temporary", "cursor", "listen", "lock", "prepare", "sequence", "seed", "cancel"}
+var pinNames = [pinKinds]string{"session", "temporary", "cursor", "listen", "lock", "prepare", "sequence", "seed", "cancel", "timeout"}
 
 // lease is the part of a pipeline that says which connection the session has, and what binds it to it.
 type lease struct {

@@ -98,6 +98,7 @@ type execution struct {
 type reply struct {
 	rows   []string
 	failed bool
+	state  string // the SQLSTATE, if it has
 }
 
 // maxOutstanding bounds the expectations of a session. Who has more messages than that under way waits.

@@ -153,9 +153,29 @@ func (s *session) askAtLeisure(sql string) ([]string, error) {
 	return rows[min(1, len(rows)):], err
 }
 
-// askAll runs several, and returns the rows of all.
+// askAll runs several, and returns the rows of all. The client's statement_timeout may end them, and then they are asked again where no transaction was lost.
 func (s *session) askAll(statements ...string) ([]string, error) {
-	r := &reply{}
+	alone := s.alone()
+	for range maxAsked {
+		r := &reply{}
+		if err := s.askOnce(r, statements); err != nil {
+			return nil, err
+		}
+		if !r.failed {
+			return r.rows, nil
+		}
+		if !alone || r.state != stateQueryCanceled {
+			break
+		}
+	}
+	s.server.log.Error("a statement of the proxy's own failed", "session", s.id)
+	return nil, internal()
+}
+
+// maxAsked is how often they are asked.
+const maxAsked = 50
+
+func (s *session) askOnce(r *reply, statements []string) error {
 	var b []byte
 	var kinds []answer
 	for _, sql := range statements {
@@ -174,18 +194,11 @@ func (s *session) askAll(statements ...string) ([]string, error) {
 	}
 	for _, k := range kinds {
 		if _, err := s.expect(expectation{kind: k, mode: skip, name: ownName, reply: r}); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if _, err := s.up.Write(b); err != nil {
-		return nil, s.upstreamGone()
+		return s.upstreamGone()
 	}
-	if err := s.drain(); err != nil {
-		return nil, err
-	}
-	if r.failed {
-		s.server.log.Error("a statement of the proxy's own failed", "session", s.id)
-		return nil, internal()
-	}
-	return r.rows, nil
+	return s.drain()
 }

@@ -83,7 +83,7 @@ func TestMeaningUnderPassingSettings(t *testing.T) {
 
 // TestShortTimeouts has a client set a statement_timeout in which nothing of the proxy's own can be sure to end: it is its statements' alone.
 func TestShortTimeouts(t *testing.T) {
-	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1}})
+	w := newWorld(t, worldOptions{pool: pool.Config{Size: 2}})
 	hasty, other := dialRaw(t, w.dsn()), dialRaw(t, w.dsnOf("globex_app"))
 	for range 20 {
 		hasty.clean("SET statement_timeout = 1")
