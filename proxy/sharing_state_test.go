@@ -162,13 +162,13 @@ func TestFunctionsLeaveNothing(t *testing.T) {
 	}
 }
 
-// TestSequencesOfOneSession draws on two connections in turn: what was drawn on one before is not what was drawn last.
+// TestSequencesOfOneSession draws on two connections in turn: what was dealt on one before is not what was dealt last.
 func TestSequencesOfOneSession(t *testing.T) {
 	w := newWorld(t, worldOptions{pool: pool.Config{Size: 2}})
-	w.onUpstream("CREATE TABLE drawn (tenant_id text NOT NULL, id serial)", "GRANT ALL ON drawn, drawn_id_seq TO app_proxy")
+	w.onUpstream("CREATE TABLE dealt (tenant_id text NOT NULL, id serial)", "GRANT ALL ON dealt, dealt_id_seq TO app_proxy")
 	must(t, w.refresh(context.Background()))
 	c, holds := dialRaw(t, w.dsn()), dialRaw(t, w.dsn())
-	const draw = "INSERT INTO drawn (tenant_id) VALUES ('acme')"
+	const draw = "INSERT INTO dealt (tenant_id) VALUES ('acme')"
 	c.clean(draw)
 	holds.clean("BEGIN", "SELECT 1") // on the connection that was used last
 	c.clean(draw)
