@@ -23,6 +23,8 @@ type statement struct {
 	declared []uint32
 	// shared is what connections know it as; nil for one that has no name there.
 	shared *sharedStatement
+	// under are the settings of the session by which it is shared; see parsing.
+	under string
 
 	// Of a statement that PREPARE has made: its name upstream, and the plan of the text with the PREPARE, with its protocol.
 	upstream string

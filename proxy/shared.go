@@ -195,7 +195,8 @@ func (s *session) share(name string, st *statement) {
 		}
 		return
 	}
-	st.shared = s.server.shared.get(text, st.declared, s.parsing(), name != "")
+	st.under = s.parsing()
+	st.shared = s.server.shared.get(text, st.declared, st.under, name != "")
 	if st.shared != nil && st.shared.fingerprint.Load() == nil {
 		st.shared.fingerprint.Store(&st.plan.Fingerprint)
 	}
@@ -286,7 +287,7 @@ func (s *session) onUpstream(st *statement, client string) (name string, outcome
 		outcome, err = s.prepareOn(expectation{kind: answerParse, mode: quiet, statement: st}, st)
 		return "", outcome, err
 	}
-	if !st.shared.alone && s.adrift() {
+	if !st.shared.alone && (s.adrift() || st.under != s.parsing()) { // what is prepared now means what the session has set since
 		st.shared = s.unshared(st.shared.text, st.shared.types)
 	}
 	if has, _ := s.up.statements.find(st.shared); has {

@@ -49,3 +49,19 @@ func TestFetchOfOnesOwnCursor(t *testing.T) {
 		must(t, err)
 	}
 }
+
+// TestStatementAfterItsSettings prepares a statement again, on a connection that has dropped it, after its session has set what the text depends on:
+// for others it goes on to mean what they have set.
+func TestStatementAfterItsSettings(t *testing.T) {
+	const text = "SELECT ('01/02/2020'::date)::text"
+	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1}, prepared: 1})
+	first := dialRaw(t, w.dsn())
+	first.say(1, parse("s", text), bind("", "s"), exec("", 0), sync_)
+	first.say(1, parse("t", "SELECT 1"), bind("", "t"), exec("", 0), sync_) // takes its place
+	first.say(1, query("SET datestyle = 'ISO, DMY'"))
+	first.say(1, bind("", "s"), exec("", 0), sync_)
+	other := dialRaw(t, w.dsnOf("globex_app"))
+	if heard := other.say(1, parse("s", text), bind("", "s"), exec("", 0), sync_); !answers(heard, "2020-01-02") {
+		t.Errorf("another session: %q", heard)
+	}
+}
