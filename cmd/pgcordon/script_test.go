@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	admin SQL                run SQL in it as superuser
 //	serve [FLAG...]          start pgcordon serve; sets $PROXY to host:port once it listens, and $ADMIN to the admin listener's
 //	query DSN SQL...         run statements on one connection; standard output gets rows and errors
+//	await REGEXP DSN SQL...  the same again and again, until what comes back matches: for what is recorded after a statement's answer has left
 //	hold DSN SQL...          run statements on a connection that stays open
 //	held SQL                 run a statement on it
 //	signal NAME              send a signal to the server
@@ -54,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"database": scriptDatabase, "admin": scriptAdmin, "serve": scriptServe, "query": scriptQuery,
+			"database": scriptDatabase, "admin": scriptAdmin, "serve": scriptServe, "query": scriptQuery, "await": scriptAwait,
 			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "hold": scriptHold, "held": scriptHeld, "certificate": scriptCertificate, "same": scriptSame,
 		},
 	})
@@ -232,7 +233,32 @@ func scriptEnded(ts *testscript.TestScript, _ bool, args []string) {
 func scriptQuery(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	out, failed := "", false
+	out, failed := answers(ctx, args[0], args[1:])
+	_, _ = ts.Stdout().Write([]byte(out))
+	if failed != neg {
+		ts.Fatalf("failed: %v, want %v\n%s", failed, neg, out)
+	}
+}
+
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		out, _ := answers(ctx, args[1], args[2:])
+		if re.MatchString(out) {
+			_, _ = ts.Stdout().Write([]byte(out))
+			return
+		}
+		if ctx.Err() != nil {
+			ts.Fatalf("no match for %q in\n%s", args[0], out)
+		}
+	}
+}
+
+// answers runs statements on a connection of their own: what comes back as text, and whether something has failed.
+func answers(ctx context.Context, dsn string, statements []string) (out string, failed bool) {
 	say := func(err error) {
 		failed = true
 		var pgErr *pgconn.PgError
@@ -245,30 +271,27 @@ func scriptQuery(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		out += err.Error() + "\n"
 	}
-	conn, err := pgx.Connect(ctx, args[0])
+	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		say(err)
-	} else {
-		defer conn.Close(ctx)
-		for _, sql := range args[1:] {
-			results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
-			for _, r := range results {
-				for _, row := range r.Rows {
-					out += string(bytes.Join(row, []byte("|"))) + "\n"
-				}
-				if r.Err == nil {
-					out += r.CommandTag.String() + "\n"
-				}
+		return out, failed
+	}
+	defer conn.Close(ctx)
+	for _, sql := range statements {
+		results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+		for _, r := range results {
+			for _, row := range r.Rows {
+				out += string(bytes.Join(row, []byte("|"))) + "\n"
 			}
-			if err != nil {
-				say(err)
+			if r.Err == nil {
+				out += r.CommandTag.String() + "\n"
 			}
 		}
+		if err != nil {
+			say(err)
+		}
 	}
-	_, _ = ts.Stdout().Write([]byte(out))
-	if failed != neg {
-		ts.Fatalf("failed: %v, want %v\n%s", failed, neg, out)
-	}
+	return out, failed
 }
 
 var scriptHolds sync.Map // of *testscript.TestScript to *pgx.Conn
