@@ -162,7 +162,11 @@ func (s *session) bind(ctx context.Context) error {
 	if len(s.portals) >= maxPortals {
 		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
 	}
+	if f := s.admitBind(ctx, st); f != nil {
+		return s.refuse(f, extended)
+	}
 	if f := s.lease(ctx); f != nil {
+		s.dropEarly()
 		return s.refuse(f, extended)
 	}
 	name, outcome, err := s.onUpstream(st, b.Statement)
@@ -447,6 +451,10 @@ func (s *session) execute(ctx context.Context) error {
 
 // permitFor admits an execution, unless the statement's Parse has been admitted for it.
 func (s *session) permitFor(ctx context.Context, st *statement) (permit limit.Permit, f *failure) {
+	if permit, ok := s.takeEarly(st); ok {
+		return permit, nil
+	}
+	s.dropEarly()
 	if st != nil && st.prepaid {
 		st.prepaid = false
 		return s.resume(ctx)

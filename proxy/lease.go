@@ -159,6 +159,13 @@ func (p *pipeline) idle() (status byte, idle bool) {
 	return p.status, p.count == 0 && !p.open && !p.failed && p.blocked == 0
 }
 
+// holds reports whether the session has a connection that it would not give back while it waits.
+func (p *pipeline) holds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up != nil && (p.status != 'I' || p.count > 0 || p.open || p.failed || p.pinned != 0)
+}
+
 // pin adds reasons to keep the connection.
 func (p *pipeline) pin(why pins) {
 	p.mu.Lock()
@@ -236,6 +243,10 @@ func (s *session) lease(ctx context.Context) *failure {
 			s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
 			return unreachable(err)
 		}
+		if err := s.seat.TakeBack(ctx); err != nil {
+			conn.Release(true)
+			return exceeded(err)
+		}
 		s.last = conn
 		up, ok := conn.Backend.(*upstream)
 		if !ok {
@@ -267,7 +278,8 @@ func (s *session) take(up *upstream) (f *failure, ok bool) {
 	return nil, true
 }
 
-// acquiring is a context that lets what was answered leave before anybody waits for its end.
+// acquiring is a context that lets what was answered leave before anybody waits for its end, and lends the place among the statements of the tenant that run
+// to those who have the connections.
 type acquiring struct {
 	context.Context
 	s *session
@@ -276,6 +288,7 @@ type acquiring struct {
 // Done is what a waiter asks a context for.
 func (a acquiring) Done() <-chan struct{} {
 	_ = a.s.out.flush() // the next write meets the error again
+	a.s.seat.Lend()
 	return a.Context.Done()
 }
 

@@ -96,6 +96,7 @@ type session struct {
 
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
 	skipping, local bool
+	early           earlyPermit
 	// sound is set when the messages that are open began in no transaction that had failed.
 	sound bool
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
@@ -170,6 +171,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		s.server.cancels.forget(s)
 		s.overtime.stop()
+		s.dropEarly()
 		s.giveUp()
 		s.cut()
 		if ready {
@@ -324,6 +326,7 @@ func (s *session) interrupt() {
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
 	serving := s.phase.Load() == phaseServing
+	s.dropEarly()
 	if s.own != nil && serving {
 		if err := s.own.up.flush(); err != nil {
 			return 0, s.own.upstreamGone()
@@ -459,6 +462,7 @@ func (s *session) upstreamGone() error {
 
 // admit asks the gate for the right to run a statement.
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
+	s.seat.Holds = s.pipe.holds()
 	permit, err := s.seat.Admit(waiting{ctx, s.rest})
 	s.up = s.pipe.unpark()
 	if err != nil {
@@ -469,6 +473,7 @@ func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 
 // resume asks for that for a statement that was admitted before.
 func (s *session) resume(ctx context.Context) (limit.Permit, *failure) {
+	s.seat.Holds = s.pipe.holds()
 	permit, err := s.seat.Resume(waiting{ctx, s.rest})
 	s.up = s.pipe.unpark()
 	if err != nil {

@@ -369,6 +369,7 @@ func (s *session) alone() bool {
 // groupEnded notes a Sync, or a Query: what was not in an explicit transaction has ended.
 func (s *session) groupEnded() {
 	s.open, s.wrote = false, false
+	s.dropEarly()
 	s.known.groupEnded(s.pipe.settled)
 	s.settings.groupEnded()
 	s.schema.groupEnded()

@@ -29,6 +29,10 @@
 // Postgres runs the statements of a connection one after another, and an answer may be kept back until the client asks for it, so a connection
 // counts once, from its first permit to the return of its last: a pipeline never waits for itself. Who finds no place free stands in line.
 //
+// Who has a place and then waits for what others of its tenant may have, as an upstream connection, lends the place meanwhile (Lend, TakeBack). Those others
+// (Holds) come before all who have nothing yet, and do not count it, so that they can finish; for everybody else it is taken, so that no more of a tenant
+// wait for connections than may run statements.
+//
 // # Several proxies
 //
 // With a Sharer, a limit per second is divided into portions, one for each proxy, which follow what each needs; see package budget. Buckets keep their

@@ -175,7 +175,7 @@ func (g *Gate) Stats() []Usage {
 			Tenant:      a.tenant,
 			Limits:      *a.limits.Load(),
 			Connections: a.connections.Load(),
-			Running:     a.running.used.Load(),
+			Running:     a.running.used(),
 			Waiting:     a.waiting.Load(),
 			Stored:      stored[a.tenant],
 		})

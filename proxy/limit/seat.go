@@ -10,11 +10,15 @@ import (
 // This file is on the path of every statement. Without limits per second, Admit and Done are a few atomic operations and an uncontended
 // lock of the seat's own, without an allocation or a look at the clock; a test pins that.
 
-// Seat is one connection's place at the gate. Admit and Resume are for the session's goroutine alone; Done, Spend and Release for any.
+// Seat is one connection's place at the gate. Admit, Resume, Lend and TakeBack are for the session's goroutine alone; Done, Spend and Release for any.
 type Seat struct {
 	gate         *Gate
 	tenant, user *account
 	once         sync.Once
+
+	// Holds is set while the connection has what other statements of its tenant may wait for, as an upstream connection in a transaction: its
+	// statements do not wait for those that have lent their place. Of the session's goroutine.
+	Holds bool
 
 	// What the limits of both accounts come to, and of which limits that was made. Of the session's goroutine.
 	ofTenant, ofUser *Limits
@@ -23,9 +27,9 @@ type Seat struct {
 	waited time.Duration
 
 	mu sync.Mutex
-	// permits counts those that are out; placed is set while the connection counts as one with statements that run.
-	permits int
-	placed  bool
+	// permits counts those that are out; placed is set while the connection counts as one with statements that run, lent while that place is lent.
+	permits      int
+	placed, lent bool
 }
 
 // Terms are what a statement, and the transaction that it is in, must keep to. Zero means unlimited.
@@ -82,15 +86,50 @@ func (s *Seat) enter() {
 func (s *Seat) leave() {
 	s.mu.Lock()
 	s.permits--
-	free := s.permits == 0 && s.placed
+	free, lent := s.permits == 0 && s.placed, s.lent
 	if free {
-		s.placed = false
+		s.placed, s.lent = false, false
 	}
 	s.mu.Unlock()
 	if free {
-		s.tenant.running.release()
-		s.user.running.release()
+		s.tenant.running.release(lent)
+		s.user.running.release(lent)
 	}
+}
+
+// Lend says that the connection waits for what others that Hold it may give: until TakeBack, they do not wait for its place.
+func (s *Seat) Lend() {
+	s.mu.Lock()
+	lends := s.placed && !s.lent
+	s.lent = s.lent || lends
+	s.mu.Unlock()
+	if lends {
+		s.user.running.lend()
+		s.tenant.running.lend()
+	}
+}
+
+// TakeBack ends what Lend has begun: it waits until the connection may run a statement, as Admit does. After an error the place is lent still, until
+// Done.
+func (s *Seat) TakeBack(ctx context.Context) error {
+	s.mu.Lock()
+	lent := s.lent
+	s.mu.Unlock()
+	if !lent { // and nobody else changes that to true
+		return nil
+	}
+	s.waited = 0
+	if err := s.standFor(ctx, s.user, true); err != nil {
+		return err
+	}
+	if err := s.standFor(ctx, s.tenant, true); err != nil {
+		s.user.running.lend()
+		return err
+	}
+	s.mu.Lock()
+	s.lent = false
+	s.mu.Unlock()
+	return nil
 }
 
 // place makes the connection one with a statement that runs, unless it is: Postgres runs the statements of a connection one after another.
@@ -112,19 +151,19 @@ func (s *Seat) place(ctx context.Context) (Permit, error) {
 }
 
 func (s *Seat) stand(ctx context.Context) error {
-	if err := s.standFor(ctx, s.user); err != nil {
+	if err := s.standFor(ctx, s.user, false); err != nil {
 		return err
 	}
-	if err := s.standFor(ctx, s.tenant); err != nil {
-		s.user.running.release()
+	if err := s.standFor(ctx, s.tenant, false); err != nil {
+		s.user.running.release(false)
 		return err
 	}
 	return nil
 }
 
-// standFor takes one of the account's places, and waits for it.
-func (s *Seat) standFor(ctx context.Context, a *account) error {
-	if a.running.try() {
+// standFor takes one of the account's places, or back the one that was lent, and waits for it.
+func (s *Seat) standFor(ctx context.Context, a *account, back bool) error {
+	if back && a.running.takeBack() || !back && a.running.try(s.Holds) {
 		return nil
 	}
 	l := a.limits.Load()
@@ -132,12 +171,12 @@ func (s *Seat) standFor(ctx context.Context, a *account) error {
 		return atOnceExceeded(l, a.user)
 	}
 	defer s.waits(a)()
-	turn := a.running.wait()
+	turn := a.running.wait(s.Holds, back)
 	timer := time.NewTimer(l.Wait)
 	defer timer.Stop()
 	var err error
 	select {
-	case <-turn:
+	case <-turn.ready:
 		return nil
 	case <-timer.C:
 		err = atOnceExceeded(l, a.user)
@@ -148,7 +187,11 @@ func (s *Seat) standFor(ctx context.Context, a *account) error {
 		if ctx.Err() == nil {
 			return nil
 		}
-		a.running.release()
+		if back {
+			a.running.lend()
+		} else {
+			a.running.release(false)
+		}
 	}
 	return err
 }

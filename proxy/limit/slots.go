@@ -7,32 +7,76 @@ import (
 )
 
 // slots are places of which a bounded number is taken at one time. While there is room nobody takes the lock.
+//
+// Who has a place and waits for something that others with a place may have to give can lend it. A lent place is there for those alone, whose turn
+// comes before everybody else's: so they never wait for him, while he counts for all others as before.
 type slots struct {
-	used   atomic.Int64
-	most   atomic.Int64 // 0: unlimited
-	queued atomic.Int64 // length of queue: who raises it looks at used again, who lowers used looks at it
+	taken  atomic.Uint64 // how many are used, and above lentShift how many of these are lent
+	most   atomic.Int64  // 0: unlimited
+	queued atomic.Int64  // length of the queues: who raises it looks at taken again, who lowers taken looks at it
 
-	mu    sync.Mutex
-	queue []chan struct{} // closed when the place is theirs
+	mu sync.Mutex
+	// first are those who come before others.
+	first, queue []turn
 }
 
-// try takes a place if one is free and nobody waits for it.
-func (s *slots) try() bool { return s.queued.Load() == 0 && s.place() }
+// turn is one who waits; ready is closed when the place is his. back is set for one who wants the place back that he has lent.
+type turn struct {
+	ready chan struct{}
+	back  bool
+}
 
-func (s *slots) place() bool {
+const lentShift = 32
+
+func (s *slots) counts() (used, lent int64) {
+	taken := s.taken.Load()
+	return int64(taken & (1<<lentShift - 1)), int64(taken >> lentShift)
+}
+
+// used is how many places are used, and not lent.
+func (s *slots) used() int64 {
+	used, lent := s.counts()
+	return used - lent
+}
+
+// try takes a place if one is free and nobody waits for it. holds is set for who may have what others with a place wait for.
+func (s *slots) try(holds bool) bool { return s.queued.Load() == 0 && s.place(holds) }
+
+func (s *slots) place(holds bool) bool { return s.move(holds, 1) }
+
+// takeBack ends the lending of a place, if there is room for it.
+func (s *slots) takeBack() bool { return s.move(true, -1<<lentShift) }
+
+// move changes what is taken by a difference if there is room for one more, of all places or, with first, beside those that are not lent.
+func (s *slots) move(first bool, by int64) bool {
 	for {
-		used, most := s.used.Load(), s.most.Load()
+		taken, most := s.taken.Load(), s.most.Load()
+		used := int64(taken & (1<<lentShift - 1))
+		if first {
+			used -= int64(taken >> lentShift)
+		}
 		if most > 0 && used >= most {
 			return false
 		}
-		if s.used.CompareAndSwap(used, used+1) {
+		if s.taken.CompareAndSwap(taken, taken+uint64(by)) {
 			return true
 		}
 	}
 }
 
-func (s *slots) release() {
-	s.used.Add(-1)
+// lend lends a place that the caller has.
+func (s *slots) lend() {
+	s.taken.Add(1 << lentShift)
+	s.grant()
+}
+
+// release gives a place back; lent says that it is lent.
+func (s *slots) release(lent bool) {
+	by := int64(-1)
+	if lent {
+		by -= 1 << lentShift
+	}
+	s.taken.Add(uint64(by))
 	s.grant()
 }
 
@@ -43,35 +87,54 @@ func (s *slots) grant() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.queue) > 0 && s.place() {
-		close(s.queue[0])
-		s.queue[0], s.queue = nil, s.queue[1:]
-		s.queued.Add(-1)
+	for len(s.first) > 0 {
+		if t := s.first[0]; t.back && !s.takeBack() || !t.back && !s.place(true) {
+			return
+		}
+		s.first = s.pass(s.first)
+	}
+	for len(s.queue) > 0 && s.place(false) {
+		s.queue = s.pass(s.queue)
 	}
 }
 
-// wait stands in line; the channel is closed when the place is the caller's.
-func (s *slots) wait() chan struct{} {
-	turn := make(chan struct{})
+// pass tells the first in a queue that it has its turn.
+func (s *slots) pass(queue []turn) []turn {
+	close(queue[0].ready)
+	queue[0] = turn{}
+	s.queued.Add(-1)
+	return queue[1:]
+}
+
+// wait stands in line, which is the first one with holds or back.
+func (s *slots) wait(holds, back bool) turn {
+	t := turn{make(chan struct{}), back}
 	s.mu.Lock()
-	s.queue = append(s.queue, turn)
+	if holds || back {
+		s.first = append(s.first, t)
+	} else {
+		s.queue = append(s.queue, t)
+	}
 	s.queued.Add(1)
 	s.mu.Unlock()
 	s.grant()
-	return turn
+	return t
 }
 
 // leave gives up the line; true when the place had become the caller's meanwhile.
-func (s *slots) leave(turn chan struct{}) bool {
+func (s *slots) leave(t turn) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.Index(s.queue, turn)
-	if i < 0 {
-		return true
+	for _, queue := range []*[]turn{&s.first, &s.queue} {
+		if i := slices.Index(*queue, t); i >= 0 {
+			*queue = slices.Delete(*queue, i, i+1)
+			s.queued.Add(-1)
+			s.mu.Unlock()
+			s.grant() // who stood behind may have had to wait for this one alone
+			return false
+		}
 	}
-	s.queue = slices.Delete(s.queue, i, i+1)
-	s.queued.Add(-1)
-	return false
+	s.mu.Unlock()
+	return true
 }
 
 // setMost exchanges the bound. Who has a place keeps it.
