@@ -45,6 +45,7 @@ type LimitEntry struct {
 type TenantLimitEntry struct {
 	LimitEntry
 	StorageEntry
+	Weight   *float64       `yaml:"weight" min:"0.001" max:"1000" doc:"The tenant's part of the time of upstream connections, compared with that of others, while there are not enough for all; 1 if left out."`
 	EachUser UserLimitEntry `yaml:"each_user" doc:"Limits of each user of a tenant, within those of the tenant: the same keys."`
 }
 
@@ -213,6 +214,7 @@ func namesOf(plans map[string]tenantLimits) string {
 func (l *loader) tenantLimits(at yamlpos.Path, base tenantLimits, e TenantLimitEntry) tenantLimits {
 	set(&base.own.StorageRows, e.StorageRows)
 	set(&base.own.StorageBytes, e.StorageBytes)
+	set(&base.own.Weight, e.Weight)
 	return tenantLimits{
 		own:      l.merged(at, base.own, e.LimitEntry),
 		eachUser: l.merged(append(at[:len(at):len(at)], "each_user"), base.eachUser, e.EachUser.LimitEntry),

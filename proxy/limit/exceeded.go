@@ -58,6 +58,8 @@ type Limits struct {
 	TransactionTimeout, IdleInTransactionTimeout time.Duration
 	// StorageRows and StorageBytes are what a tenant may have in its tables. Not for a user.
 	StorageRows, StorageBytes int64
+	// Weight is its part of the upstream's time, compared with that of others, when there is not enough for all; 0 means 1. Not for a user.
+	Weight float64
 }
 
 // Values are the limits that there are, by name: numbers, times in seconds.

@@ -267,6 +267,9 @@ func (s *Seat) pause(ctx context.Context, a *account, d time.Duration) error {
 	}
 }
 
+// Weight is the tenant's part of the upstream's time; 0 means 1.
+func (s *Seat) Weight() float64 { return s.tenant.limits.Load().Weight }
+
 // Metered reports whether Spend has to be told of what is sent.
 func (s *Seat) Metered() bool { return s.tenant.metered() || s.user.metered() }
 

@@ -36,7 +36,7 @@ type Conn struct {
 	state  state
 	idleAt time.Time // since when it is idle
 	// who has leased it, or had, and since when
-	tenant   string
+	party    *party
 	holder   uint64
 	leasedAt time.Time
 }
@@ -56,11 +56,14 @@ type shelf struct {
 	// leased and dialling count connections that are not idle.
 	leased, dialling int
 
-	waiting list // the queue's
+	// The queue's: how many wait for the key, where the shelf stands in queue.shelves while somebody does, and their lanes.
+	waiting, at int
+	calm        calm
+	busy        busy
 }
 
 func (s *shelf) empty() bool {
-	return len(s.idle) == 0 && s.leased == 0 && s.dialling == 0 && s.waiting.length == 0
+	return len(s.idle) == 0 && s.leased == 0 && s.dialling == 0 && s.waiting == 0
 }
 
 // take removes an idle connection, and reports whether it was there.
@@ -94,6 +97,7 @@ func (c *Conn) Release(keep bool) {
 	c.shelf.leased--
 	now := time.Now()
 	p.count.leased += now.Sub(c.leasedAt)
+	p.queue.end(c.party, now)
 	switch {
 	case c.dead.Load():
 		p.drop(c, ClosedLost)
@@ -102,8 +106,16 @@ func (c *Conn) Release(keep bool) {
 	default:
 		p.put(c, now)
 	}
-	p.fill()
+	p.fill(now)
 	p.unlock()
+}
+
+// tenant is who has leased it, or had last. Pool.mu is held.
+func (c *Conn) tenant() string {
+	if c.party == nil {
+		return ""
+	}
+	return c.party.tenant
 }
 
 // farewell closes a connection that the pool has dropped. One that is idle is told, so that the server's log does not speak of a lost connection.

@@ -66,7 +66,7 @@ func (p *Pool) dial(s *shelf, cfg *Config, generation int) {
 		p.put(c, time.Now())
 	}
 	after, closed := p.failures, p.closed
-	p.fill()
+	p.fill(time.Now())
 	p.unlock()
 	switch {
 	case closed:
@@ -82,8 +82,8 @@ func (p *Pool) failed(s *shelf, err error) {
 	failure := outcome{err: &ConnectError{Err: err}}
 	if settingRefused(err) {
 		p.used = p.used && p.wanted != s.key
-		for s.waiting.first != nil {
-			p.finish(s.waiting.first, failure)
+		for s.waiting > 0 {
+			p.finish(p.queue.next(s, time.Now()), failure)
 		}
 		return
 	}
@@ -136,7 +136,7 @@ func (p *Pool) attend(c *Conn) {
 	defer p.unlock()
 	if c.state == idle {
 		p.discard(c, ClosedLost)
-		p.fill()
+		p.fill(time.Now())
 	}
 }
 

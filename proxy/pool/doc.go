@@ -16,10 +16,16 @@
 // There are never more than Size connections, whatever keys clients ask for, or Size and ReserveSize when somebody has waited for
 // longer than ReserveTimeout, and never more than MaxConnections. Connections that are being made count.
 //
-// Who finds no idle connection waits. Requests of one key are served in the order of their arrival: a connection that is released goes to the first
-// of them directly, and nobody overtakes. A connection of another key is closed in favour of who waits when it is idle, the least recently used one
-// first, or when it is released and the first in the queue has waited for longer than keyPatience, and the connection has served its own key for as
-// long: sooner would cost a new connection for every transaction where keys take turns.
+// Who finds no idle connection waits. A connection that is released goes directly to the tenant that comes first of those who wait for its key (see below), and
+// of a tenant's requests to the first; nobody overtakes within a tenant. A connection of another key is closed in favour of who waits when it is idle, the least
+// recently used one first, or when it is released and who comes first of all has waited for longer than keyPatience, and the connection has served its own key for
+// as long: sooner would cost a new connection for every transaction where keys take turns.
+//
+// # Fairness
+//
+// Tenants share the time of the connections by weighted fair queueing: the one comes first that has used the least, in proportion to its weight, where a connection is
+// used from being lent to being released, whether it works or not, and what runs counts up to now. A tenant that comes back, or is new, begins where the
+// one is who has used the least of those who are there: it has saved nothing while it was away. One that has used more than others and goes is remembered until they have caught up.
 //
 // # How connections come and go
 //

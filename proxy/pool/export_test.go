@@ -11,8 +11,8 @@ func (p *Pool) Audit() error {
 		if s.key != key || s.empty() {
 			return fmt.Errorf("a shelf of nothing: %+v", s)
 		}
-		if len(s.idle) > 0 && s.waiting.length > 0 {
-			return fmt.Errorf("%d are idle and %d wait", len(s.idle), s.waiting.length)
+		if len(s.idle) > 0 && s.waiting > 0 {
+			return fmt.Errorf("%d are idle and %d wait", len(s.idle), s.waiting)
 		}
 		for _, c := range s.idle {
 			if c.shelf != s || c.state != idle {
@@ -20,22 +20,39 @@ func (p *Pool) Audit() error {
 			}
 		}
 		n := 0
-		for w := s.waiting.first; w != nil; w = w.at[byKey].next {
-			if n++; w.shelf != s || !w.queued || w.at[byKey].next == nil && s.waiting.last != w {
-				return fmt.Errorf("a waiter in the wrong place: %+v", w)
+		for _, l := range append(append([]*lane{}, s.calm.heap...), s.busy.lanes...) {
+			if l.shelf != s || l.length == 0 {
+				return fmt.Errorf("a lane in the wrong place: %+v", l)
+			}
+			for w := l.first; w != nil; w = w.at[byLane].next {
+				if n++; w.shelf != s || w.lane != l || w.party != l.party || !w.queued || w.at[byLane].next == nil && l.last != w {
+					return fmt.Errorf("a waiter in the wrong place: %+v", w)
+				}
 			}
 		}
-		if n != s.waiting.length {
-			return fmt.Errorf("%d wait for a key, counted as %d", n, s.waiting.length)
+		for _, l := range s.busy.lanes {
+			if l.party.leases == 0 {
+				return fmt.Errorf("a party without leases among those that have some: %+v", l.party)
+			}
+		}
+		if n != s.waiting {
+			return fmt.Errorf("%d wait for a key, counted as %d", n, s.waiting)
 		}
 		inUse += s.leased
 		idleConns += len(s.idle)
 		dialling += s.dialling
-		waiting += s.waiting.length
+		waiting += s.waiting
 	}
 	all := 0
 	for w := p.queue.first; w != nil; w = w.at[byArrival].next {
 		all++
+	}
+	leases := 0
+	for _, t := range p.queue.shares.leading {
+		leases += t.leases
+	}
+	if leases != p.inUse {
+		return fmt.Errorf("%d leases of tenants, %d in use", leases, p.inUse)
 	}
 	if inUse != p.inUse || idleConns != p.idle || dialling != p.dialling || waiting != p.queue.length || all != waiting ||
 		p.open != p.inUse+p.idle+p.dialling {

@@ -9,7 +9,7 @@ func (p *Pool) keep() {
 	for {
 		p.mu.Lock()
 		p.tend(time.Now())
-		p.fill()
+		p.fill(time.Now())
 		next := p.wake
 		select {
 		case <-p.poke: // next knows it

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrResumed is returned to who waits for a pool to be empty when Resume has come before.
@@ -30,7 +31,7 @@ func (p *Pool) Resume() bool {
 	}
 	p.paused = false
 	p.announce()
-	p.fill()
+	p.fill(time.Now())
 	return true
 }
 

@@ -83,7 +83,7 @@ func (p *Pool) Configure(cfg Config) {
 		p.discard(p.oldest(), ClosedSurplus)
 	}
 	p.alarm(time.Now())
-	p.fill()
+	p.fill(time.Now())
 }
 
 // Retire makes the pool keep no connection that nobody waits for: those who still use it are served, and another pool has taken its place.
@@ -120,7 +120,7 @@ func (p *Pool) Reconnect() {
 	p.generation++
 	p.failures = 0
 	p.closeIdle(ClosedReconnect)
-	p.fill()
+	p.fill(time.Now())
 }
 
 func (p *Pool) closeIdle(why Reason) {
@@ -135,8 +135,10 @@ func (p *Pool) closeIdle(why Reason) {
 type Request struct {
 	// Key is what the connection must have been started with.
 	Key Key
-	// Tenant is who waits, and Holder the caller's number for itself: Connections and Waiting tell them.
+	// Tenant is whose time it is, of which it gets as much as others in proportion to Weight; 0 means 1. Holder is the caller's number for itself: Connections and Waiting
+	// tell it.
 	Tenant string
+	Weight float64
 	Holder uint64
 	// Prefer is the connection that the caller had last, or nil: taken if it is idle and of that key, else the one that was used last.
 	Prefer *Conn
@@ -157,8 +159,7 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			p.unlock()
 			return p.wait(ctx, w)
 		}
-		c, rested := p.lend(s, r.Prefer)
-		c.tenant, c.holder = r.Tenant, r.Holder
+		c, rested := p.lend(s, r)
 		patience := p.cfg.ConnectTimeout
 		p.mu.Unlock()
 		if c.Dead() {
@@ -177,8 +178,8 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 }
 
 // lend takes an idle connection off the shelf; rested says that it has to be checked. The lock is held.
-func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
-	c = prefer
+func (p *Pool) lend(s *shelf, r Request) (c *Conn, rested bool) {
+	c = r.Prefer
 	if c == nil || !s.take(c) {
 		c = s.idle[len(s.idle)-1]
 		s.idle[len(s.idle)-1] = nil
@@ -189,7 +190,9 @@ func (p *Pool) lend(s *shelf, prefer *Conn) (c *Conn, rested bool) {
 	s.leased++
 	p.wanted = s.key
 	now := time.Now()
-	c.state, c.leasedAt = leased, now
+	c.state, c.leasedAt, c.holder = leased, now, r.Holder
+	c.party = p.queue.arrive(r.Tenant, r.Weight, now)
+	p.queue.begin(c.party, now)
 	p.count.leases++
 	return c, p.cfg.CheckDelay > 0 && now.Sub(c.idleAt) > p.cfg.CheckDelay
 }
@@ -223,7 +226,7 @@ func (p *Pool) put(c *Conn, now time.Time) {
 		p.drop(c, ClosedEvicted)
 		return
 	}
-	if w := p.queue.next(c.shelf); w != nil {
+	if w := p.queue.next(c.shelf, now); w != nil {
 		p.inUse++
 		c.shelf.leased++
 		p.finish(w, outcome{conn: c})
@@ -241,8 +244,11 @@ func (p *Pool) put(c *Conn, now time.Time) {
 
 // yields reports whether a connection makes room for the first who waits, who needs another key. The lock is held.
 func (p *Pool) yields(c *Conn, now time.Time) bool {
-	first := p.queue.first
-	return first != nil && first.shelf != c.shelf && first.shelf.dialling == 0 && p.mayDial(now) &&
+	if len(p.queue.shelves) == 0 || len(p.queue.shelves) == 1 && p.queue.shelves[0] == c.shelf {
+		return false
+	}
+	first := p.queue.foremost(now)
+	return first.shelf != c.shelf && first.shelf.dialling == 0 && p.mayDial(now) &&
 		now.Sub(first.since) > keyPatience && now.Sub(c.made) > keyPatience
 }
 
@@ -255,17 +261,19 @@ func (p *Pool) silent(c *Conn) {
 	for o := p.oldest(); o != nil && time.Since(o.idleAt) > p.cfg.CheckDelay; o = p.oldest() {
 		p.discard(o, ClosedCheck)
 	}
-	p.fill()
+	p.fill(time.Now())
 }
 
 // giveUp drops a leased connection, and makes another where one is needed.
 func (p *Pool) giveUp(c *Conn, why Reason) {
 	p.mu.Lock()
 	defer p.unlock()
+	now := time.Now()
 	p.inUse--
 	c.shelf.leased--
+	p.queue.end(c.party, now)
 	p.drop(c, why)
-	p.fill()
+	p.fill(now)
 }
 
 // discard drops an idle connection. The lock is held.
@@ -307,17 +315,16 @@ func (p *Pool) unlock() {
 }
 
 // fill makes connections for those who wait and are not served otherwise, as far as there is room. The lock is held.
-func (p *Pool) fill() {
+func (p *Pool) fill(now time.Time) {
 	if p.queue.length == 0 && (p.open >= p.cfg.MinSize || !p.used || p.retired) || p.closed || p.paused {
 		return
 	}
-	now := time.Now()
 	for p.mayDial(now) {
-		w := p.queue.uncovered(p.dialling)
+		w := p.queue.uncovered(now, func(s *shelf) bool { return s.waiting <= s.dialling })
 		if w == nil {
 			break
 		}
-		if !p.room(w) {
+		if !p.room() {
 			return
 		}
 		p.start(w.shelf)
@@ -330,10 +337,10 @@ func (p *Pool) fill() {
 	}
 }
 
-// room makes room for one more connection, for w. The lock is held.
-func (p *Pool) room(w *waiter) bool {
+// room makes room for one more connection. The lock is held.
+func (p *Pool) room() bool {
 	most := p.cfg.Size
-	if w.reserve {
+	if p.queue.patient < p.queue.length {
 		most += p.cfg.ReserveSize
 	}
 	if p.open < most {

@@ -35,7 +35,7 @@ func (p *Pool) Connections() []Info {
 	defer p.mu.Unlock()
 	list := make([]Info, 0, len(p.conns))
 	for c := range p.conns {
-		i := Info{ID: c.id, PID: c.PID, Leased: c.state == leased, Tenant: c.tenant, Holder: c.holder, Made: c.made, Since: c.idleAt,
+		i := Info{ID: c.id, PID: c.PID, Leased: c.state == leased, Tenant: c.tenant(), Holder: c.holder, Made: c.made, Since: c.idleAt,
 			Remote: c.Conn.RemoteAddr(), Local: c.Conn.LocalAddr(), Replaced: c.generation != p.generation || p.retired || p.paused}
 		if i.Leased {
 			i.Since = c.leasedAt
@@ -60,13 +60,13 @@ type Waiter struct {
 	Since  time.Time
 }
 
-// Waiting lists who waits, in the order of the queue.
+// Waiting lists who waits, in the order of arrival.
 func (p *Pool) Waiting() []Waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := make([]Waiter, 0, p.queue.length)
 	for w := p.queue.first; w != nil; w = w.at[byArrival].next {
-		list = append(list, Waiter{w.tenant, w.holder, w.since})
+		list = append(list, Waiter{w.party.tenant, w.holder, w.since})
 	}
 	return list
 }

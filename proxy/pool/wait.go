@@ -8,7 +8,8 @@ import (
 // enqueue puts a request into the queue, and sees to it that there will be a connection for it. The lock is held.
 func (p *Pool) enqueue(r Request) *waiter {
 	w := waiters.Get().(*waiter)
-	w.shelf, w.tenant, w.holder, w.since = p.shelf(r.Key), r.Tenant, r.Holder, time.Now()
+	now := time.Now()
+	w.shelf, w.party, w.holder, w.since = p.shelf(r.Key), p.queue.arrive(r.Tenant, r.Weight, now), r.Holder, now
 	w.until, w.reserveAt, w.reserve = time.Time{}, time.Time{}, p.cfg.ReserveTimeout <= 0
 	if p.cfg.WaitTimeout > 0 {
 		w.until = w.since.Add(p.cfg.WaitTimeout)
@@ -17,7 +18,7 @@ func (p *Pool) enqueue(r Request) *waiter {
 		w.reserveAt = w.since.Add(p.cfg.ReserveTimeout)
 	}
 	p.queue.push(w)
-	p.fill()
+	p.fill(now)
 	return w
 }
 
@@ -67,7 +68,8 @@ func (p *Pool) fromReserve(w *waiter) {
 	defer p.unlock()
 	if w.queued {
 		w.reserve = true
-		p.fill()
+		p.queue.patient--
+		p.fill(time.Now())
 	}
 }
 
@@ -91,15 +93,19 @@ func (p *Pool) leave(w *waiter) (*Conn, error) {
 func (p *Pool) finish(w *waiter, got outcome) {
 	p.queue.remove(w)
 	now := time.Now()
+	t := w.party
 	p.count.waits++
 	p.count.waited += now.Sub(w.since)
 	if c := got.conn; c != nil {
 		p.count.leases++
-		c.tenant, c.holder, c.leasedAt = w.tenant, w.holder, now
+		c.party, c.holder, c.leasedAt = t, w.holder, now
+		p.queue.begin(t, now)
+	} else {
+		p.queue.rest(t)
 	}
 	if s := w.shelf; s.empty() {
 		delete(p.shelves, s.key)
 	}
-	w.shelf = nil
+	w.shelf, w.party = nil, nil
 	w.ready <- got
 }
