@@ -144,7 +144,7 @@ func (s *session) effects(plan *rewriter.Plan) {
 	}
 	s.drifted = s.drifted || drifts(plan)
 	if e&rewriter.EffectUnknown != 0 || changesSchema(plan) {
-		s.up.strange = s.id
+		s.up.strange, s.strange = s.id, true
 	}
 	uncertain := s.settings.stale || s.settings.touched || s.schema.stale || s.schema.touched
 	if s.user.SessionPool || !uncertain && !s.leaves(plan) {
@@ -236,6 +236,12 @@ func (s *session) examine() error {
 		now = now.with(applicationName, s.startName) // RESET means for the client what it has asked for at its start
 	}
 	s.resets = false
+	if s.strange { // code that is not known may have changed what plans and limits depend on
+		s.strange = false
+		s.settings.stale = s.settings.stale || s.carried.values[searchPathSetting] != values[searchPathSetting] ||
+			s.carried.values[timeoutSetting] != values[timeoutSetting]
+		s.schema.stale = s.schema.stale || found&pinTemporary != 0
+	}
 	s.carried = now
 	s.pipe.examined(found | s.pipe.pins()&(pinSession|pinSequence|pinsForGood))
 	return nil
@@ -268,16 +274,21 @@ func (s *session) rested() error {
 	open := s.open // what was answered here alone: nothing of it is open upstream
 	s.open = false
 	defer func() { s.open = open }()
-	if err := s.settleSchema(); err != nil {
+	s.settings.stale = s.settings.stale || s.settings.touched
+	if err := s.settleRested(); err != nil {
 		return err
 	}
-	if s.settings.stale || s.settings.touched {
-		s.settings.stale = true
-		if err := s.resettle(s.settings.timeout); err != nil {
-			return err
-		}
+	if err := s.examine(); err != nil {
+		return err
 	}
-	return s.examine()
+	return s.settleRested() // where it has found that more has changed
+}
+
+func (s *session) settleRested() error {
+	if err := s.settleSchema(); err != nil || !s.settings.stale {
+		return err
+	}
+	return s.resettle(s.settings.timeout)
 }
 
 // maxCustom bounds the names that a session makes up for settings.

@@ -23,6 +23,8 @@ type statement struct {
 	declared []uint32
 	// shared is what connections know it as; nil for one that has no name there.
 	shared *sharedStatement
+	// common is what it is known as to others, while it is this session's alone for a time.
+	common *sharedStatement
 	// under are the settings of the session by which it is shared; see parsing.
 	under string
 

@@ -81,6 +81,8 @@ type session struct {
 	// readsSequences is set once the session has asked what its sequences gave last; drew is the connection on which they may have given something last.
 	readsSequences bool
 	drew           *upstream
+	// strange is set when code that is not known has run since the session was examined last.
+	strange bool
 	// drifted is set while the settings on which the meaning of a text depends may be others than carried has; see adrift.
 	drifted bool
 	// firstPlanner is the planner that was active when the session began.

@@ -287,8 +287,11 @@ func (s *session) onUpstream(st *statement, client string) (name string, outcome
 		outcome, err = s.prepareOn(expectation{kind: answerParse, mode: quiet, statement: st}, st)
 		return "", outcome, err
 	}
-	if !st.shared.alone && (s.adrift() || st.under != s.parsing()) { // what is prepared now means what the session has set since
-		st.shared = s.unshared(st.shared.text, st.shared.types)
+	switch drifts := s.adrift() || st.under != s.parsing(); {
+	case drifts && !st.shared.alone: // what is prepared now means what the session has set since
+		st.shared, st.common = s.unshared(st.shared.text, st.shared.types), st.shared
+	case !drifts && st.common != nil:
+		st.shared, st.common = st.common, nil
 	}
 	if has, _ := s.up.statements.find(st.shared); has {
 		return st.shared.name, accepted, nil

@@ -43,6 +43,9 @@ func (p *pass) target(rv *pg.RangeVar) (*policy.BoundTable, *item) {
 	if p.taintedColumn(rv, rel) {
 		return nil, nil
 	}
+	if rel.WritesRunCode {
+		p.effects |= EffectUnknown
+	}
 	rv.Catalogname, rv.Schemaname = "", rel.Schema
 	it := &item{name: rel.Name, ref: []string{rel.Schema, rel.Name}, schema: rel.Schema, columns: p.visible(t)}
 	if p.hidesColumn(t) {

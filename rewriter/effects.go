@@ -17,7 +17,7 @@ const (
 	EffectReadsSequence                     // currval, lastval
 	EffectLocks                             // advisory locks that outlive the transaction
 	EffectSeed                              // setseed
-	EffectUnknown                           // a function of the user's that the policy vouches for
+	EffectUnknown                           // a function of the user's: called, or run by a table's triggers, defaults, checks or policies, or by a type's checks
 )
 
 // effectsOf reads them off the text that goes upstream, which has every function's name in front of its parenthesis.

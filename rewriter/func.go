@@ -152,12 +152,17 @@ func (p *pass) vouched(schema, name string, nargs int) bool {
 		if nargs >= 0 && !ok {
 			return false
 		}
-		if f.Extension == "" && f.Volatility == 'v' {
-			p.effects |= EffectUnknown
-		}
+		p.calls(f)
 		any = any || ok
 	}
 	return any
+}
+
+// calls notes what a function of the user's can do.
+func (p *pass) calls(f *catalog.Function) {
+	if f.Extension == "" && f.Volatility == 'v' {
+		p.effects |= EffectUnknown
+	}
 }
 
 func (p *pass) returnsTainted(schema, name string) bool {
@@ -189,7 +194,10 @@ func (p *pass) notation(name string, loc int32) {
 			continue
 		}
 		for _, f := range s.Functions[name] {
-			denied = denied || takes(f, 1) && !p.vouchedFor(f)
+			if takes(f, 1) {
+				denied = denied || !p.vouchedFor(f)
+				p.calls(f)
+			}
 		}
 		if t := s.Types[name]; t != nil {
 			denied = denied || p.typeProblem(t) != ""
@@ -320,6 +328,9 @@ func (p *pass) typeName(t *pg.TypeName) {
 	if typ == nil {
 		p.denyAt(t.Location, stateUndefinedObject, ruleTypeUnknown, `type "`+name+`" does not exist`, "")
 		return
+	}
+	if typ.RunsCode {
+		p.effects |= EffectUnknown
 	}
 	if reason := p.namedTypeProblem(typ); reason != "" {
 		p.denyAt(t.Location, statePrivilege, ruleTypeDenied, "permission denied for type "+name, reason)

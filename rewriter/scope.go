@@ -218,6 +218,14 @@ func renamed(cols []column, names []*pg.Node) []column {
 // relation finds the relation that a RangeVar names, as Postgres would with the session's search_path:
 // pg_catalog comes first unless the path names it, which the settings rules do not allow.
 func (p *pass) relation(rv *pg.RangeVar) *catalog.Relation {
+	r := p.lookUp(rv)
+	if r != nil && r.ReadsRunCode {
+		p.effects |= EffectUnknown
+	}
+	return r
+}
+
+func (p *pass) lookUp(rv *pg.RangeVar) *catalog.Relation {
 	if rv.Catalogname != "" && rv.Catalogname != p.cat.Database {
 		p.denyAt(rv.Location, stateFeature, ruleRelationUnknown, "cross-database references are not implemented", "")
 		return nil

@@ -55,6 +55,7 @@ func (l *loader) load() (*Snapshot, error) {
 		{"operators", l.operators},
 		{"types", l.types},
 		{"casts", l.casts},
+		{"code of users", l.code},
 	}
 	for _, s := range steps {
 		if err := s.run(); err != nil {

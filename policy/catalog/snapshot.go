@@ -73,6 +73,9 @@ type Relation struct {
 	Rules, Triggers []string
 	// TriggerFunctions are the functions, as schema.name, that Triggers run.
 	TriggerFunctions []string
+	// WritesRunCode is set when a write to it can run a function of users that may do anything: by triggers, defaults, checks and policies, of its own, of its
+	// children and of tables that the actions of foreign keys reach. ReadsRunCode is set when its policies run one.
+	WritesRunCode, ReadsRunCode bool `json:",omitempty"`
 }
 
 // Column returns the named column, or nil.
@@ -167,6 +170,8 @@ type Type struct {
 	Base         uint32 // of a domain
 	Relation     uint32 // of a composite type
 	Extension    string
+	// RunsCode is set when a value of it is checked by a function of users that may do anything.
+	RunsCode bool `json:",omitempty"`
 }
 
 // Cast is a pg_cast row whose function is not in pg_catalog.
