@@ -291,6 +291,10 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.take(false, text)
 		return nil
 	}
+	if e != nil && e.shared != nil && state == stateFeatureNotSupported && fields.Get(pgwire.FieldMessage) == changedResult && r.outdated(e) {
+		r.take(false, nil)
+		return nil
+	}
 	switch {
 	case e == nil:
 		return errDesync
@@ -341,10 +345,6 @@ func (r *relay) failed(body []byte, e *expectation) error {
 			r.s.known.forget("")
 		}
 		r.notPrepared(e, false)
-		if e.shared != nil && state == stateFeatureNotSupported && fields.Get(pgwire.FieldMessage) == changedResult {
-			e.shared.known.Store(false)
-			e.shared.version.Add(1)
-		}
 		r.skipToSync()
 	}
 	return nil
@@ -363,6 +363,11 @@ func (r *relay) skipToSync() {
 
 // ready handles ReadyForQuery.
 func (r *relay) ready(body []byte, e *expectation) error {
+	if r.redo != nil {
+		r.take(false, nil)
+		r.redoGroup()
+		return nil
+	}
 	if len(body) != 1 || e.kind != answerQuery && e.kind != answerSync {
 		return errDesync
 	}

@@ -173,7 +173,7 @@ func (s *session) bind(ctx context.Context) error {
 	if err != nil || outcome == ignored {
 		return err
 	}
-	expected := expectation{kind: answerBind, shared: st.shared}
+	expected := expectation{kind: answerBind, shared: st.shared, again: s.beginsGroup(st), told: st.described}
 	if st.upstream != "" {
 		expected.statement = st
 	}
@@ -335,6 +335,10 @@ func (s *session) describe(ctx context.Context) error {
 		if f := s.lease(ctx); f != nil {
 			return s.refuse(f, extended)
 		}
+		if !st.described && st.shared != nil && !st.shared.alone {
+			s.up.statements.outdate(st.shared)
+		}
+		st.described = true
 		name, outcome, err := s.onUpstream(st, m.Name)
 		if err != nil || outcome == ignored {
 			return err
@@ -343,6 +347,9 @@ func (s *session) describe(ctx context.Context) error {
 	case pgwire.Portal:
 		if f := s.lease(ctx); f != nil {
 			return s.refuse(f, extended)
+		}
+		if p := s.portals[clip(m.Name)]; p != nil && p.statement != nil {
+			p.statement.described = true
 		}
 	default:
 		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid DESCRIBE message subtype %d", m.ObjectType)}), extended)

@@ -63,6 +63,8 @@ type expectation struct {
 	unnamed bool
 	// anew is set when the connection had the statement, and it was closed in front.
 	anew bool
+	// again is set for a Bind whose group can be sent again, told when the client may know already which columns its rows have.
+	again, told bool
 }
 
 // execution is one run of a statement, from the client's message to its last answer.

@@ -15,6 +15,8 @@ type statement struct {
 	plan  *rewriter.Plan
 	// planner made plan.
 	planner Planner
+	// described is set when the client has asked for the columns of its rows.
+	described bool
 	// prepaid is set until the first execution: it was admitted with its Parse.
 	prepaid bool
 	// deallocates is set for a DEALLOCATE of this name, when a Parse has made it.

@@ -56,6 +56,8 @@ type relay struct {
 	// silent is set when the client has been told that its statement failed while the upstream may go on with it:
 	// nothing passes until ReadyForQuery.
 	silent bool
+	// redo is the statement that is prepared anew when the group that was refused has ended, which is sent again then.
+	redo *sharedStatement
 	// provoked is set while the error that makes the transaction fail is outstanding.
 	provoked bool
 }
@@ -305,6 +307,10 @@ func (r *relay) ended(err error) {
 func (r *relay) end(f *failure) {
 	if r.s == nil {
 		return
+	}
+	if r.redo != nil {
+		r.redo = nil
+		r.pipe.unblock()
 	}
 	r.s.lastWord(f)
 	state := cmp.Or(r.s.deadState(), stateQueryCanceled)

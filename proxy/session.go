@@ -103,7 +103,9 @@ type session struct {
 	sound bool
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
 	open, wrote bool
-	hold        hold
+	// bound is set when a Bind of the group that is open was sent.
+	bound bool
+	hold  hold
 	// copies is set while a statement with COPY FROM STDIN is outstanding, copy while the upstream wants its rows.
 	copies bool
 	copy   *copyIn

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pgcordon/proxy/pgwire"
 	"pgcordon/rewriter"
@@ -110,6 +111,19 @@ type statements struct {
 type preparedOn struct {
 	statement *sharedStatement
 	version   uint32
+	at        time.Time
+}
+
+// trusted is how long what one client has prepared is described to another that prepares it, before it is prepared anew: the schema may have changed.
+const trusted = time.Second
+
+// outdate makes a statement one of an older version if it was prepared long ago.
+func (s *statements) outdate(st *sharedStatement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.known[st]; e != nil && time.Since(e.Value.(*preparedOn).at) > trusted {
+		e.Value.(*preparedOn).version = st.version.Load() - 1
+	}
 }
 
 // find reports whether the connection has the statement, and whether it has an older version of it.
@@ -136,7 +150,7 @@ func (s *statements) add(st *sharedStatement) (evicted *sharedStatement) {
 		evicted = s.recent.Remove(s.recent.Back()).(*preparedOn).statement
 		delete(s.known, evicted)
 	}
-	s.known[st] = s.recent.PushFront(&preparedOn{st, st.version.Load()})
+	s.known[st] = s.recent.PushFront(&preparedOn{st, st.version.Load(), time.Now()})
 	return evicted
 }
 
@@ -157,7 +171,7 @@ func (s *statements) keep(st *sharedStatement) {
 	if e := s.known[st]; e != nil {
 		s.recent.Remove(e)
 	}
-	s.known[st] = s.recent.PushBack(&preparedOn{st, st.version.Load() - 1})
+	s.known[st] = s.recent.PushBack(&preparedOn{st, st.version.Load() - 1, time.Time{}})
 }
 
 // clear notes that the connection has none.

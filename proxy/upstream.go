@@ -21,6 +21,9 @@ type upstream struct {
 	mu  sync.Mutex
 	out *bufio.Writer
 	err error
+	// kept is what was written since keep, while keeping is set.
+	kept    []byte
+	keeping bool
 	// parameters is what the upstream has reported of its settings last. It is exchanged, and never changed.
 	parameters *parameters
 	// asked is who waits for the end of a statement that was sent while nobody has the connection leased.
@@ -76,6 +79,9 @@ func (u *upstream) Write(b []byte) (int, error) {
 	defer u.mu.Unlock()
 	if u.err != nil {
 		return 0, u.err
+	}
+	if u.keeping {
+		u.keeps(b)
 	}
 	var n int
 	n, u.err = u.out.Write(b)
