@@ -531,6 +531,11 @@ func (s *session) sync() error {
 		s.groupEnded()
 		return s.out.send(pgwire.AppendReady(nil, status))
 	}
+	if s.pipe.isLulled() {
+		if err := s.rouse(); err != nil {
+			return err
+		}
+	}
 	if _, err := s.send(expectation{kind: answerSync}, pgwire.AppendSync(nil)); err != nil {
 		return err
 	}
@@ -539,4 +544,14 @@ func (s *session) sync() error {
 		s.hold = holdAll
 	}
 	return nil
+}
+
+// rouse sends what makes the upstream end a transaction with the Sync that follows. Postgres 18 does not if a Query stands between Execute and Sync: it
+// answers that no transaction is open, keeps it with its locks, and fails the next statement, whoever's that is, by which what was done is lost.
+func (s *session) rouse() error {
+	outcome, err := s.send(expectation{kind: answerParse, mode: skip, name: ownName, reply: &reply{}}, pgwire.AppendParse(nil, ownName, "", nil))
+	if err == nil && outcome == accepted {
+		_, err = s.send(expectation{kind: answerClose, mode: skip, reply: &reply{}}, pgwire.AppendClose(nil, pgwire.Statement, ownName))
+	}
+	return err
 }

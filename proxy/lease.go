@@ -43,8 +43,9 @@ type lease struct {
 	up *upstream
 	// parked is set while the session's goroutine waits for its client; relaying while the relay is busy with what has come.
 	parked, relaying bool
-	// open is set while messages of the extended protocol have gone upstream without a Sync.
-	open bool
+	// open is set while messages of the extended protocol have gone upstream without a Sync. lulled is set when the last of them was a Query: servers
+	// before 18 end with it what is open, newer ones only if it has several statements.
+	open, lulled bool
 	// pinned is why the connection is kept. suspect is set while something may have happened to the state of the session upstream
 	// that was not looked at yet.
 	pinned  pins
@@ -150,6 +151,13 @@ func (p *pipeline) isOpen() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open
+}
+
+// isLulled reports whether the upstream would answer a Sync without ending the transaction that is open.
+func (p *pipeline) isLulled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open && p.lulled
 }
 
 // idle reports whether the upstream has answered all and waits for nothing, and its transaction status.

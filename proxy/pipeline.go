@@ -182,10 +182,17 @@ func (p *pipeline) push(e expectation, wait bool) pushed {
 		}
 		p.failed = false
 	}
-	if e.kind != answerOwn {
-		p.open = e.kind != answerQuery && e.kind != answerSync
-	} else if p.count == 0 {
-		return empty
+	switch e.kind {
+	case answerSync:
+		p.open, p.lulled = false, false
+	case answerQuery:
+		p.lulled = p.open // it leaves open what is, until its ReadyForQuery says otherwise
+	case answerOwn:
+		if p.count == 0 {
+			return empty
+		}
+	default:
+		p.open, p.lulled = true, false
 	}
 	if p.count == len(p.ring) {
 		p.grow()
@@ -301,6 +308,9 @@ func (p *pipeline) setStatus(status byte, clients bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status = status
+	if status == 'I' && p.count == 1 {
+		p.open, p.lulled = false, false
+	}
 	if clients && status == 'I' {
 		p.transactions++
 	}
