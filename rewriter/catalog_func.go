@@ -21,6 +21,9 @@ const guardName = "pgcordon"
 // oidOid is the type oid's own oid (pg_type.dat).
 const oidOid = 26
 
+// oidRegclass is regclass's.
+const oidRegclass = 2205
+
 // systemFunction allows a call of a function that reads the catalogs; false when it is none of those.
 func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bool {
 	key := name
@@ -57,10 +60,40 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 			}
 			of = r.schema + "." + r.name
 		}
+		if name == "pg_get_viewdef" && p.namedByText(f.Args[c.arg-1], sc) && !p.castToClass(f, c.arg-1, sc) {
+			p.denyFunction(f, name, "it prints names in errors, and this one is neither constant nor of the catalogs")
+			return true
+		}
 		p.hiddenConstant(f.Args[c.arg-1])
 		f.Args[c.arg-1] = p.visibleOID(f.Args[c.arg-1], of, c.key, guardName)
 	}
 	f.Funcname = []*pg.Node{pg.MakeStrNode(schema), pg.MakeStrNode(name)}
+	return true
+}
+
+// namedByText tells whether an argument that could be an oid is the name of one instead. A constant is a text unless it is cast.
+func (p *pass) namedByText(n *pg.Node, sc *scope) bool {
+	if e := n.GetAExpr(); constantName(n) || e != nil && opName(e.Name) == "||" {
+		return true
+	}
+	switch p.typeOf(n, sc) {
+	case oidText, oidVarchar, oidName:
+		return n.GetAConst() == nil
+	}
+	return false
+}
+
+// castToClass makes the relation of a name, as a function does that takes names; false for a name that is no constant and not of the catalogs.
+func (p *pass) castToClass(f *pg.FuncCall, i int, sc *scope) bool {
+	if c := f.Args[i].GetTypeCast(); c != nil && constantName(c.Arg) {
+		f.Args[i] = c.Arg
+	}
+	if !p.ofCatalogs(f.Args[i], sc) {
+		return false
+	}
+	p.naming = true
+	f.Args[i] = p.castTo(f.Args[i], oidRegclass)
+	f.Args[i].GetTypeCast().Location = f.Location
 	return true
 }
 

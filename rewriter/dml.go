@@ -92,7 +92,7 @@ func (p *pass) update(s *pg.UpdateStmt, ctes *cteEnv, parent *scope) []column {
 	current := p.positioned(s.WhereClause, t, len(s.FromClause))
 	where := p.targetSink(t, it, current)
 	p.from(s.FromClause, sc, where)
-	p.throughColumns(s.TargetList, it, "update")
+	p.throughColumns(s.TargetList, it, "update", true)
 	p.assignments(s.TargetList, t, sc)
 	if !current {
 		p.expr(s.WhereClause, sc)

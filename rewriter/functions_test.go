@@ -13,7 +13,7 @@ func TestBuiltinDecision(t *testing.T) {
 		{"md5", 1}, {"sha256", 1}, {"encode", 2}, {"decode", 2}, {"regexp_replace", 3}, {"regexp_matches", 2}, {"to_tsvector", 1},
 		{"to_tsvector", 2}, {"ts_rank", 2}, {"version", 0}, {"age", 1}, {"age", 2}, {"concat", 3}, {"format", 1}, {"format", 3},
 		{"percentile_cont", 2}, {"rank", 0}, {"rank", 2}, {"extract", 2}, {"timezone", 2}, {"int4eq", 2},
-		{"ts_rewrite", 3}, {"lower", 1}, {"make_interval", 0}, {"make_interval", 7}, {"current_schemas", 1}, {"length", 1}, {"length", 2},
+		{"ts_rewrite", 3}, {"lower", 1}, {"make_interval", 0}, {"make_interval", 7}, {"current_schemas", 1}, {"convert_from", 2}, {"length", 1}, {"length", 2},
 	}
 	for _, c := range allowed {
 		if ok, reason := builtinDecision(c.name, c.nargs); !ok {
@@ -31,7 +31,7 @@ func TestBuiltinDecision(t *testing.T) {
 		{"pg_stat_get_activity", 1}, {"pg_stat_reset", 0}, {"txid_current", 0}, {"pg_current_xact_id", 0}, {"pg_terminate_backend", 1},
 		{"pg_notify", 2}, {"pg_relation_size", 1}, {"pg_logical_emit_message", 3}, {"textin", 1}, {"textout", 1}, {"eqsel", 4},
 		{"array_agg_transfn", 2}, {"col_description", 2}, {"obj_description", 1}, {"inet_server_addr", 0}, {"pg_backend_pid", 0},
-		{"setseed", 1}, {"convert_from", 2}, {"now", 1}, {"no_such_function", 1}, {"", 0}, {"NOW", 0}, {"dblink", 1}, {"mxid_age", 1},
+		{"setseed", 1}, {"pg_char_to_encoding", 1}, {"now", 1}, {"no_such_function", 1}, {"", 0}, {"NOW", 0}, {"dblink", 1}, {"mxid_age", 1},
 		{"pg_cursor", 0}, {"pg_show_all_settings", 0}, {"suppress_redundant_updates_trigger", 0}, {"hashint4", 1}, {"plpgsql_inline_handler", 1},
 	}
 	for _, c := range denied {

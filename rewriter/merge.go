@@ -1,6 +1,8 @@
 package rewriter
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v5"
 
 	"pgcordon/policy"
@@ -26,8 +28,8 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 	if t == nil {
 		return
 	}
-	if target.through != nil {
-		p.denyAt(s.Relation.Location, stateFeature, ruleViewWrite, "MERGE into the view "+target.through.view.Name+" is not supported", "Merge into the table.")
+	if target.through != nil && p.cat.ServerVersion < 170000 {
+		p.denyAt(s.Relation.Location, stateFeature, ruleViewWrite, `cannot execute MERGE on relation "`+target.through.view.Name+`"`, "This operation is not supported for views.")
 		return
 	}
 	source := &scope{ctes: ctes}
@@ -45,7 +47,7 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 		}
 		p.noteTarget(t, target.name, target.ref, on.place)
 	}
-	s.JoinCondition = and(on.preds, p.guard(s.JoinCondition, both))
+	s.JoinCondition = and(on.preds, p.targetCondition(s.JoinCondition, target, both))
 	for _, n := range s.MergeWhenClauses {
 		w := n.GetMergeWhenClause()
 		if w == nil {
@@ -53,9 +55,9 @@ func (p *pass) mergeStmt(s *pg.MergeStmt) {
 			return
 		}
 		if w.Matched {
-			p.mergeWhen(w, t, both)
+			p.mergeWhen(w, t, target, both)
 		} else {
-			p.mergeWhen(w, t, source)
+			p.mergeWhen(w, t, target, source)
 		}
 	}
 }
@@ -74,7 +76,7 @@ func (p *pass) mergeUnknown(s *pg.MergeStmt) {
 }
 
 // mergeWhen rewrites one WHEN clause. Behind NOT MATCHED there is no row of the target, and only the source can be named.
-func (p *pass) mergeWhen(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scope) {
+func (p *pass) mergeWhen(w *pg.MergeWhenClause, t *policy.BoundTable, it *item, sc *scope) {
 	p.expr(w.Condition, sc)
 	switch w.CommandType {
 	case pg.CmdType_CMD_NOTHING:
@@ -83,16 +85,17 @@ func (p *pass) mergeWhen(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scope)
 			w.CommandType, w.TargetList = pg.CmdType_CMD_UPDATE, markList(t)
 		}
 	case pg.CmdType_CMD_UPDATE:
+		p.throughColumns(w.TargetList, it, "merge into", true)
 		p.assignments(w.TargetList, t, sc)
 	case pg.CmdType_CMD_INSERT:
-		p.mergeInsert(w, t, sc)
+		p.mergeInsert(w, t, it, sc)
 	default:
 		p.deny(stateFeature, ruleClause, w.CommandType.String()+" in MERGE is not supported", "")
 	}
 }
 
 // mergeInsert rewrites the INSERT of a WHEN clause: as in a statement of its own, the row gets the tenant.
-func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scope) {
+func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, it *item, sc *scope) {
 	for _, c := range w.TargetList {
 		p.indirection(c.GetResTarget().GetIndirection(), sc)
 	}
@@ -102,6 +105,8 @@ func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scop
 			p.expr(v, sc)
 		}
 	}
+	named := len(w.TargetList) > 0
+	p.mergeThrough(w, it)
 	if p.denial != nil || !t.Scope.HasTenant() {
 		return
 	}
@@ -116,8 +121,7 @@ func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scop
 			stars++
 		}
 	}
-	named := len(w.TargetList) > 0
-	if !named {
+	if len(w.TargetList) == 0 {
 		if stars > 0 {
 			p.deny(stateFeature, ruleInsertColumns, "how many columns this INSERT gives cannot be told", "Name the columns after INSERT.")
 			return
@@ -160,6 +164,27 @@ func (p *pass) mergeInsert(w *pg.MergeWhenClause, t *policy.BoundTable, sc *scop
 		return
 	}
 	w.Values[at] = p.tenantValue(w.Values[at], t, inValues)
+}
+
+// mergeThrough makes the columns of an INSERT into a view those of the table below it.
+func (p *pass) mergeThrough(w *pg.MergeWhenClause, it *item) {
+	if it.through == nil || p.denial != nil {
+		return
+	}
+	if len(w.TargetList) == 0 {
+		if slices.ContainsFunc(w.Values, isStar) {
+			p.deny(stateFeature, ruleInsertColumns, "how many columns this INSERT gives cannot be told", "Name the columns after INSERT.")
+			return
+		}
+		if len(w.Values) > len(it.through.cols) {
+			p.deny(stateSyntax, ruleInsertColumns, "INSERT has more expressions than target columns", "")
+			return
+		}
+		for _, c := range it.through.cols[:len(w.Values)] {
+			w.TargetList = append(w.TargetList, resTarget(c.name, nil))
+		}
+	}
+	p.throughColumns(w.TargetList, it, "merge into", false)
 }
 
 // tenantAmong finds the tenant column in a column list, which the client has written when named is set; -1 when it is not there.

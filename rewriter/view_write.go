@@ -260,8 +260,8 @@ func (p *pass) viewCondition(l *viewLevel, it *item, sc *scope) *pg.Node {
 	return p.guard(where, sc)
 }
 
-// throughColumns replaces the view's columns in a column list or SET list by the table's.
-func (p *pass) throughColumns(list []*pg.Node, it *item, verb string) {
+// throughColumns replaces the view's columns in a column list, or in a SET list, by the table's.
+func (p *pass) throughColumns(list []*pg.Node, it *item, verb string, set bool) {
 	if it.through == nil {
 		return
 	}
@@ -280,7 +280,7 @@ func (p *pass) throughColumns(list []*pg.Node, it *item, verb string) {
 			return
 		}
 		r.Name = c.base
-		if verb != "update" {
+		if !set {
 			continue
 		}
 		if r.Val.GetSetToDefault() != nil { // the view's default, which is none
@@ -317,7 +317,7 @@ func (p *pass) insertThrough(s *pg.InsertStmt, width int, it *item) {
 			s.Cols = append(s.Cols, resTarget(c.name, nil))
 		}
 	}
-	p.throughColumns(s.Cols, it, "insert into")
+	p.throughColumns(s.Cols, it, "insert into", false)
 	if p.denial != nil {
 		return
 	}
@@ -333,7 +333,7 @@ func (p *pass) insertThrough(s *pg.InsertStmt, width int, it *item) {
 		}
 		e.Name = c.base
 	}
-	p.throughColumns(s.OnConflictClause.GetTargetList(), it, "update")
+	p.throughColumns(s.OnConflictClause.GetTargetList(), it, "update", true)
 }
 
 // throughReference replaces a reference to a column of a view that is written through by the table's column; true when it did, or denied.

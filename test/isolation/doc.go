@@ -29,7 +29,7 @@
 //   - Partitions and tables that inherit are named directly as well; one child is denied by its own name, and read through its parents.
 //   - Cursors move over rows in full order, and backwards only where they are declared so. Cursors, prepared statements, temporary tables, locks and
 //     channels are put away by the unit of steps that makes them.
-//   - Through views there is no MERGE, which servers before 17 do not have, and no ON CONFLICT DO UPDATE where they have conditions, which the proxy refuses.
+//   - Through views there is MERGE on servers of 17 and newer, which have it, and no ON CONFLICT DO UPDATE where they have conditions, which the proxy refuses.
 //   - A statement that the proxy refuses by a rule is undone in the own world. Refusals of ordinary statements are counted by
 //     rule, and must stay below a share.
 //   - In errors of classes 22 and 23 the text of the message is not compared: which of several bad values it quotes is

@@ -110,7 +110,7 @@ func (g *generator) operation(t Type, sc *scope, depth int) *Node {
 
 func (g *generator) textOperation(sc *scope, depth int) *Node {
 	e := func(t Type) *Node { return g.expr(t, sc, depth) }
-	switch g.IntN(8) {
+	switch g.IntN(9) {
 	case 0:
 		return n("upper(", e(Text), ")")
 	case 1:
@@ -125,6 +125,8 @@ func (g *generator) textOperation(sc *scope, depth int) *Node {
 		return n("concat(", e(Text), ", ':', ", g.leaf(Int4, sc), ")")
 	case 6:
 		return n("array_to_string(", g.leaf(Texts, sc), ", ',')")
+	case 7:
+		return n("convert_from(convert_to(", e(Text), ", 'UTF8'), 'UTF8')")
 	}
 	return n("lower(trim(", e(Text), "))")
 }

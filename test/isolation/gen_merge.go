@@ -10,7 +10,7 @@ import (
 // merge makes a MERGE whose source meets each row of the target once at most, so that which of several source rows acts is never the plan's choice.
 func (g *generator) merge(with *List) *Node {
 	target, dst := g.target()
-	for dst.table.Scope == policy.ScopeMixed || dst.table.View != "" { // row security does not pass default rows by in MERGE, but raises an error
+	for dst.table.Scope == policy.ScopeMixed || dst.table.View != "" && g.s.Major < 17 { // row security does not pass default rows by in MERGE, but raises an error
 		target, dst = g.target()
 	}
 	from, src, on := g.mergeSource(dst)
@@ -93,7 +93,7 @@ func (g *generator) whenMatched(dst *source, both *scope, must bool) *Node {
 	for _, c := range g.settable(dst.table) {
 		sets.Items = append(sets.Items, n(ident(c.Name), " = ", g.value(c, both, 1)))
 	}
-	if tenant := dst.table.tenantColumn(); g.chance(6) {
+	if tenant := dst.table.tenantColumn(); tenant != nil && g.chance(6) {
 		value := n(g.constant(tenant.Type, g.s.IDs[g.tenants[0]]))
 		if g.chance(30) {
 			g.hostile = true

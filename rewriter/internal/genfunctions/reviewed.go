@@ -17,6 +17,9 @@ var reviewed = set(
 	`clock_timestamp()`,
 	`concat("any")`,
 	`concat_ws(text, "any")`,
+	`convert(bytea, name, name)`, // no conversion that a tenant could have made
+	`convert_from(bytea, name)`,
+	`convert_to(text, name)`,
 	`current_database()`,
 	`current_schema()`,
 	`current_schemas(boolean)`,

@@ -54,7 +54,7 @@ var categories = []struct {
 	{"the session on the server, which is not the client's", re(`current_query|getpgusername|system_user|inet_(client|server)_(addr|port)|pg_backend_pid|pg_blocking_pids|pg_cursor|pg_isolation_test_.*|pg_lock_status|pg_my_temp_schema|pg_prepared_(statement|xact)|pg_safe_snapshot_.*|pg_trigger_depth`)},
 	{"size of a relation or database of all tenants", re(`pg_(database|indexes|relation|table|tablespace|total_relation)_size`)},
 	{"definition or description of catalog objects", re(`format_type|pg_typeof|oidvectortypes|pg_get_.*|(col|obj|shobj)_description|acl.*|makeaclitem|hash_aclitem.*|pg_available_.*|pg_.*_is_visible|pg_.*_updatable|pg_relation_is_publishable|pg_describe_object|pg_identify_.*|pg_event_trigger_.*|pg_extension_update_paths|pg_index.*_has_property|pg_indexam_progress_phasename|pg_options_to_table|pg_partition_.*|postgresql_fdw_validator|satisfies_hash_partition|querytree|pg_basetype|pg_collation_for|pg_timezone_abbrevs_.*|pg_column_toast_chunk_id`)},
-	{"encodings: takes names, raises errors that quote bytes", re(`convert|convert_from|convert_to|getdatabaseencoding|pg_char_to_encoding|pg_encoding_.*`)},
+	{"encodings of the server", re(`getdatabaseencoding|pg_char_to_encoding|pg_encoding_.*`)},
 	{"text search internals", re(`ts_debug|ts_parse|ts_token_type`)},
 	{"language or XML validator", re(`.*_validator|xmlvalidate`)},
 	{"bytes as a client receives them", re(`enum_(recv|send)`)},
