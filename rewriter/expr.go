@@ -33,7 +33,7 @@ func (p *pass) expr(n *pg.Node, sc *scope) {
 	case *pg.Node_ParamRef:
 		p.paramRef(v.ParamRef)
 	case *pg.Node_AExpr:
-		p.operatorExpr(v.AExpr, sc)
+		p.operation(n, v.AExpr, sc)
 	case *pg.Node_BoolExpr:
 		p.exprs(v.BoolExpr.Args, sc)
 	case *pg.Node_NullTest:

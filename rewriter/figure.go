@@ -127,7 +127,9 @@ func (p *pass) keepNames(list []*pg.Node) (restore func()) {
 	}
 	names := make([]string, len(list))
 	for i, n := range list {
-		names[i] = figureName(n.GetResTarget().GetVal())
+		if names[i] = figureName(n.GetResTarget().GetVal()); names[i] == "" && n.GetResTarget().GetVal().GetAExpr() != nil {
+			names[i] = "?column?" // which LEAST around it would change
+		}
 	}
 	return func() {
 		for i, n := range list {
@@ -135,7 +137,8 @@ func (p *pass) keepNames(list []*pg.Node) (restore func()) {
 			if r == nil || r.Name != "" || names[i] == "" || isStar(r.Val) {
 				continue
 			}
-			if now := figureName(r.Val); now != names[i] && now != absentFunction {
+			now := figureName(r.Val)
+			if now != names[i] && now != absentFunction && (now != "" || names[i] != "?column?") {
 				r.Name = names[i]
 			}
 		}

@@ -263,6 +263,11 @@ func (p *pass) weigh(n *pg.Node, sc *scope) weight {
 	case *pg.Node_CoalesceExpr:
 		return p.weighAll(v.CoalesceExpr.Args, sc)
 	case *pg.Node_MinMaxExpr:
+		if args := v.MinMaxExpr.Args; len(args) == 1 {
+			if w := p.weigh(args[0], sc).part(); w.rows {
+				return w.heavier().call(true, true) // which is not taken apart
+			}
+		}
 		return p.weighAll(v.MinMaxExpr.Args, sc).heavier()
 	case *pg.Node_RowExpr:
 		return p.weighAll(v.RowExpr.Args, sc)

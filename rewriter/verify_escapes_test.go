@@ -43,6 +43,10 @@ var escapes = []struct{ sql, why string }{
 	{"SELECT * FROM public.orders o HAVING o.tenant_id = $3", "not compared"},
 	{"SELECT * FROM public.orders o WHERE CASE WHEN o.tenant_id = $3 THEN true ELSE false END", "not compared"},
 	{"SELECT * FROM public.orders o WHERE o.tenant_id = $3 IS TRUE", "tenant parameter $3 outside"},
+	// An index could order by it.
+	{"SELECT x.id FROM public.places x WHERE x.tenant_id = $3 ORDER BY x.at <-> $1", "an index could order"},
+	{"SELECT x.id FROM public.places x WHERE x.tenant_id = $3 ORDER BY $1 OPERATOR(pg_catalog.<->) at", "an index could order"},
+	{"SELECT pg_catalog.min(GREATEST(1, x.at <-> $1)) FROM public.places x WHERE x.tenant_id = $3", "an index could order"},
 	// At the wrong place of a join.
 	{"SELECT * FROM public.orders o LEFT JOIN public.customers c ON true WHERE o.tenant_id = $3", "customers is not compared"},
 	{"SELECT * FROM public.orders o LEFT JOIN public.customers c ON true WHERE o.tenant_id = $3 AND c.tenant_id = $3", "in its join"},

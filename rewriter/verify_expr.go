@@ -37,7 +37,7 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 	case *pg.Node:
 		s.fields(m, e)
 	case *pg.A_Const, *pg.Integer, *pg.Float, *pg.Boolean, *pg.String, *pg.BitString, *pg.List, *pg.Alias,
-		*pg.A_ArrayExpr, *pg.A_Indices, *pg.A_Star, *pg.NullTest, *pg.BooleanTest, *pg.BoolExpr, *pg.CoalesceExpr, *pg.MinMaxExpr,
+		*pg.A_ArrayExpr, *pg.A_Indices, *pg.A_Star, *pg.NullTest, *pg.BooleanTest, *pg.BoolExpr, *pg.CoalesceExpr,
 		*pg.SQLValueFunction, *pg.XmlExpr, *pg.XmlSerialize, *pg.NamedArgExpr, *pg.RowExpr, *pg.ResTarget, *pg.WindowDef,
 		*pg.GroupingSet, *pg.GroupingFunc, *pg.SetToDefault, *pg.MultiAssignRef, *pg.CTESearchClause, *pg.CTECycleClause,
 		*pg.RangeTableFuncCol:
@@ -54,8 +54,9 @@ func (s *sweeper) walk(m protoreflect.Message, e sweepEnv) {
 		}
 		s.fields(m, e)
 	case *pg.A_Expr:
-		s.operatorExpr(x)
-		s.fields(m, e, "name")
+		s.operation(x, e)
+	case *pg.MinMaxExpr:
+		s.least(x, e)
 	case *pg.CaseExpr:
 		s.caseExpr(x, e)
 	case *pg.FuncCall:

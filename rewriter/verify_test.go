@@ -42,6 +42,7 @@ var confined = []string{
 	"SELECT * FROM public.orders o WHERE o.tenant_id OPERATOR(pg_catalog.=) $3",
 	"SELECT * FROM public.orders o, public.customers c WHERE o.tenant_id = $3 AND c.tenant_id = $3 AND c.id = o.id",
 	"SELECT * FROM public.orders, billing.orders WHERE public.orders.tenant_id = $3 AND billing.orders.org_id = $4",
+	"SELECT x.id FROM public.places x WHERE x.tenant_id = $3 ORDER BY LEAST(x.at <-> $1)",
 	"SELECT * FROM public.seats s WHERE s.account = $5",
 	"SELECT * FROM public.codes s WHERE s.tenant = $6",
 	"SELECT * FROM public.events e WHERE e.tenant_id = $3",

@@ -32,3 +32,4 @@ CREATE TABLE tasks (id bigint PRIMARY KEY, tenant_id text NOT NULL, title text, 
 CREATE TABLE memos (id bigint PRIMARY KEY, tenant_id text NOT NULL, gone boolean);
 CREATE TABLE visits (id bigint PRIMARY KEY, tenant_id text NOT NULL, left_on date);
 CREATE TABLE regions (code text PRIMARY KEY, retired date);
+CREATE TABLE places (id int PRIMARY KEY, tenant_id text NOT NULL, at point);
