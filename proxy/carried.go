@@ -100,13 +100,30 @@ func (s *session) carry(up *upstream) error {
 func (s *session) learns(name, value string) bool {
 	s.word.Lock()
 	defer s.word.Unlock()
-	if s.told == nil { // it has not begun
+	return s.told.from != nil && s.told.learns(name, value) // nil before it has begun
+}
+
+// told are the settings that a client was told: those of all that start as it has, and its own.
+type told struct {
+	from *parameters
+	own  []ownSetting
+}
+
+type ownSetting struct{ name, value string }
+
+// learns notes a setting; false when it is known already.
+func (t *told) learns(name, value string) bool {
+	for i := range t.own {
+		if own := &t.own[i]; own.name == name {
+			changed := own.value != value
+			own.value = value
+			return changed
+		}
+	}
+	if now, ok := t.from.values[name]; ok && now == value {
 		return false
 	}
-	if now, ok := s.told[name]; ok && now == value {
-		return false
-	}
-	s.told[name] = value
+	t.own = append(t.own, ownSetting{name, value})
 	return true
 }
 

@@ -90,6 +90,7 @@ func (p *pipeline) enter(u *upstream) bool {
 func (p *pipeline) left() {
 	p.mu.Lock()
 	p.relaying = false
+	p.rest()
 	up := p.detach()
 	if p.closed {
 		p.cond.Broadcast()
@@ -102,6 +103,7 @@ func (p *pipeline) left() {
 func (p *pipeline) park() (look bool) {
 	p.mu.Lock()
 	p.parked = true
+	p.rest()
 	up, look := p.detach(), p.suspect && p.quiet()
 	p.mu.Unlock()
 	up.giveBack()

@@ -113,7 +113,7 @@ type pipeline struct {
 	mu   sync.Mutex
 	cond sync.Cond // signalled at each change
 
-	ring        []expectation // grows up to maxOutstanding
+	ring        []expectation // grows up to maxOutstanding; nil while the session is idle
 	head, count int
 	// failed is set while the upstream skips messages and no Sync is outstanding.
 	failed bool
@@ -141,11 +141,31 @@ func (p *pipeline) at(i int) *expectation { return &p.ring[(p.head+i)%len(p.ring
 
 // grow doubles a ring that is full.
 func (p *pipeline) grow() {
-	ring := make([]expectation, max(16, 2*len(p.ring)))
+	if p.ring == nil {
+		p.ring, p.head = rings.Get().(*[ringSize]expectation)[:], 0
+		return
+	}
+	ring := make([]expectation, 2*len(p.ring))
 	for i := range p.count {
 		ring[i] = *p.at(i)
 	}
 	p.ring, p.head = ring, 0
+}
+
+const ringSize = 16
+
+// rings are those that no pipeline uses now. What is in them is empty.
+var rings = sync.Pool{New: func() any { return new([ringSize]expectation) }}
+
+// rest gives the ring back while the session waits for its client and nothing is outstanding. p.mu is held.
+func (p *pipeline) rest() {
+	if !p.parked || p.count > 0 || p.ring == nil {
+		return
+	}
+	if len(p.ring) == ringSize {
+		rings.Put((*[ringSize]expectation)(p.ring))
+	}
+	p.ring = nil
 }
 
 func (e *expectation) settles() bool {

@@ -164,11 +164,14 @@ func (s *Server) start(conn net.Conn, encryption TLS) {
 	s.sessions[session] = struct{}{}
 	s.running.Add(1)
 	s.mu.Unlock()
-	go func() {
-		defer s.running.Done()
-		defer s.forget(session)
-		session.run(s.base)
-	}()
+	go s.run(session)
+}
+
+// run is the goroutine of a session.
+func (s *Server) run(session *session) {
+	defer s.running.Done()
+	defer s.forget(session)
+	session.run(s.base)
 }
 
 func (s *Server) forget(session *session) {

@@ -111,6 +111,9 @@ type session struct {
 	copy   *copyIn
 	// torn is set when a message to the upstream was left unfinished.
 	torn bool
+	// ready is set when the client has been told that it can begin, state why the session has ended.
+	ready bool
+	state string
 
 	overtime overtime
 	// word guards who has the last word: once muted, the session's goroutine; a relay writes no more then. dead is why the upstream's connection has ended.
@@ -118,7 +121,7 @@ type session struct {
 	muted bool
 	dead  string
 	// told are the settings that the client was told; word guards them as well.
-	told map[string]string
+	told told
 }
 
 // The phases of a session, for those that want it to end.
@@ -160,39 +163,50 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 	return created
 }
 
-// run is the session's goroutine.
+// run is the session's goroutine. What it needs of the stack while its client is idle counts: so the beginning and the end are functions of their own.
 func (s *session) run(ctx context.Context) {
 	s.out = newClient(s.conn)
 	ctx, s.stop = context.WithCancel(ctx)
-	defer s.stop()
-	state, ready := "", false
-	defer func() {
-		if r := recover(); r != nil {
-			s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
-			s.out.fatal(internal())
-			state = stateInternalError
-			s.torn = true
-		}
-		s.server.cancels.forget(s)
-		s.overtime.stop()
-		s.dropEarly()
-		s.giveUp()
-		s.cut()
-		if ready {
-			s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
-				SQLState: state, Elapsed: time.Since(s.accepted)})
-		}
-	}()
-	release, err := s.start(ctx)
-	if err != nil {
-		s.refused(err)
+	defer s.ended()
+	release := s.begin(ctx)
+	if release == nil {
 		return
 	}
 	defer release()
-	ready = true
+	s.state = s.serve(ctx)
+}
+
+// begin takes the client to its first ReadyForQuery; nil when that does not come.
+func (s *session) begin(ctx context.Context) (release func()) {
+	release, err := s.start(ctx)
+	if err != nil {
+		s.refused(err)
+		return nil
+	}
+	s.ready = true
 	s.server.observer.Session(SessionEvent{Phase: SessionOpened, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
 		Elapsed: time.Since(s.accepted)})
-	state = s.serve(ctx)
+	return release
+}
+
+// ended leaves nothing behind. It is deferred, for it recovers from a panic.
+func (s *session) ended() {
+	if r := recover(); r != nil {
+		s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
+		s.out.fatal(internal())
+		s.state = stateInternalError
+		s.torn = true
+	}
+	s.server.cancels.forget(s)
+	s.overtime.stop()
+	s.dropEarly()
+	s.giveUp()
+	s.cut()
+	if s.ready {
+		s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
+			SQLState: s.state, Elapsed: time.Since(s.accepted)})
+	}
+	s.stop()
 }
 
 // refused reports a session that did not become ready.

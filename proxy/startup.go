@@ -327,14 +327,16 @@ func (s *session) connect(ctx context.Context, active *Active, asked *startup) e
 	if s.welcome = w; ownPath {
 		s.settings.path = w.path
 	}
-	told := maps.Clone(w.parameters.values)
+	values := maps.Clone(w.parameters.values)
 	if _, ok := asked.settings[applicationName]; !ok {
-		told[applicationName] = cmp.Or(s.startName, w.name)
+		values[applicationName] = cmp.Or(s.startName, w.name)
 	}
-	told["session_authorization"] = s.who.User // the upstream role is none of the client's business
+	values["session_authorization"] = s.who.User // the upstream role is none of the client's business
+	told := told{from: w.parameters}
 	b := pgwire.AppendAuthOK(nil)
-	for _, name := range slices.Sorted(maps.Keys(told)) {
-		b = pgwire.AppendParameterStatus(b, name, told[name])
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		told.learns(name, values[name])
+		b = pgwire.AppendParameterStatus(b, name, values[name])
 	}
 	s.word.Lock()
 	s.told, s.seen = told, w.parameters
