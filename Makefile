@@ -4,6 +4,8 @@ SHELL    := /bin/bash
 
 # Where make test leaves its counts; .ci/run names a file here.
 COUNTS   ?=
+# How long soak goes on.
+DURATION ?= 30m
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 # How many statements the two-world test runs.
@@ -18,7 +20,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-micro build isolation mutation setup
+.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-micro build isolation mutation setup soak
 
 # build: the program, bin/pgcordon
 build:
@@ -64,6 +66,10 @@ lint: setup
 # fuzz: each fuzz target for FUZZTIME, one after the other
 fuzz: setup
 	scripts/fuzz "$(FUZZTIME)" "$(COUNTS)"
+
+# soak: for DURATION clients that vanish, cancel, fail and come back, on three connections; nothing may be left of them
+soak: setup
+	go test -count=1 -v -timeout 0 -run 'TestStorm$$' ./proxy -args -storm=$(DURATION)
 
 # isolation: the two-world test with N statements, as make isolation N=1000000
 isolation: setup

@@ -304,7 +304,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.take(false, nil)
 		return nil
 	case e.vital:
-		r.up.log.Error("a statement of the proxy's own failed", "sqlstate", state)
+		if !r.s.isMuted() { // else it was cancelled: nobody waits for what is behind it
+			r.up.log.Error("a statement of the proxy's own failed", "sqlstate", state)
+		}
 		return errOwn
 	case e.mode == skip:
 		e.reply.failed, e.reply.state = true, state

@@ -9,9 +9,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -77,6 +79,9 @@ func (s *stormer) step(c *rawClient, key *pgproto3.CancelRequest) bool {
 		{query("SELECT nothing"), query("SELECT * FROM secrets")},
 		{query("DEALLOCATE ALL"), query("DISCARD ALL")},
 		{query("COPY orders TO STDOUT")},
+		{query("BEGIN"), query("UPDATE orders SET item = item WHERE id = 2"), parse("", item), bind("", "", "0"), exec("", 0), sync_},
+		{query("BEGIN"), query("INSERT INTO drawn DEFAULT VALUES"), query("SELECT count(*) FROM drawn WHERE a = currval('drawn_a_seq')"), query("ROLLBACK")},
+		{query("SELECT n FROM numbers ORDER BY n LIMIT 300"), query("WITH o AS (SELECT * FROM orders) SELECT o.item FROM o LEFT JOIN numbers USING (tenant_id) LIMIT 3")},
 		{bind("", "", "0"), exec("", 0), sync_},
 		{query("SELECT current_setting('application_name')")},
 	}
@@ -143,8 +148,37 @@ func TestStorm(t *testing.T) {
 	for _, user := range []string{"acme_app", "globex_app"} {
 		dialRaw(t, w.dsnOf(user)).clean("SELECT 1")
 	}
-	before := runtime.NumGoroutine()
-	end := time.Now().Add(*stormTime)
+	w.seen.forget()
+	storm(t, w, *stormTime/10)
+	before, held := runtime.NumGoroutine(), heap()
+	clients := storm(t, w, *stormTime)
+	eventually(t, "all connections back", func() bool { return w.active.Pool.Stats().InUse == 0 })
+	eventually(t, "all goroutines gone", func() bool { return runtime.NumGoroutine() <= before+3 }) // the pool may have connected again
+	eventually(t, "the heap to be as it was", func() bool { return heap() < held+4<<20 })
+	admin, err := pgx.Connect(context.Background(), w.pg.DSN("", w.database))
+	must(t, err)
+	defer admin.Close(context.Background())
+	eventually(t, "no more connections upstream than the pool has, and all idle", func() bool {
+		var open, busy int
+		must(t, admin.QueryRow(context.Background(), "SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity "+
+			"WHERE usename = 'app_proxy' AND datname = current_database()").Scan(&open, &busy))
+		return open == w.active.Pool.Stats().Idle && busy == 0
+	})
+	t.Logf("%d clients in %v; goroutines: %d before, %d after; bytes of the heap: %d before, %d after", clients, *stormTime, before, runtime.NumGoroutine(), held, heap())
+	for _, user := range []string{"acme_app", "globex_app"} {
+		c := dialRaw(t, w.dsnOf(user, "application_name", "after"))
+		for look, want := range map[string]string{"SHOW lock_timeout": "0", "SHOW datestyle": "ISO, MDY"} {
+			if heard := c.say(1, query(look)); !answers(heard, want) {
+				t.Errorf("%s: %q", look, heard)
+			}
+		}
+	}
+}
+
+// storm has clients of two tenants live for a time, one life after the other, and returns how many.
+func storm(t *testing.T, w *world, d time.Duration) int64 {
+	var lives atomic.Int64
+	end := time.Now().Add(d)
 	var group sync.WaitGroup
 	for i := range 16 {
 		s := &stormer{t: t, w: w, user: "acme_app", other: "GLOBEX", rnd: rand.New(rand.NewPCG(uint64(i), 5))}
@@ -154,20 +188,12 @@ func TestStorm(t *testing.T) {
 		group.Go(func() {
 			for time.Now().Before(end) && !t.Failed() {
 				s.live()
+				lives.Add(1)
 			}
 		})
 	}
 	group.Wait()
-	eventually(t, "all connections back", func() bool { return w.active.Pool.Stats().InUse == 0 })
-	eventually(t, "all goroutines gone", func() bool { return runtime.NumGoroutine() <= before+3 }) // the pool may have connected again
-	for _, user := range []string{"acme_app", "globex_app"} {
-		c := dialRaw(t, w.dsnOf(user, "application_name", "after"))
-		for look, want := range map[string]string{"SHOW lock_timeout": "0", "SHOW datestyle": "ISO, MDY"} {
-			if heard := c.say(1, query(look)); !answers(heard, want) {
-				t.Errorf("%s: %q", look, heard)
-			}
-		}
-	}
+	return lives.Load()
 }
 
 // TestCancelsHitTheirOwn races cancel requests with the end of the statements that they are for, on one connection that another client wants next.

@@ -215,6 +215,7 @@ func (w *world) connect(params ...string) *pgx.Conn {
 // recorder is an Observer that keeps everything.
 type recorder struct {
 	mu       sync.Mutex
+	forgets  bool
 	sessions []proxy.SessionEvent
 	decided  []proxy.Decision
 	finished []proxy.Outcome
@@ -223,19 +224,32 @@ type recorder struct {
 func (r *recorder) Session(e proxy.SessionEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sessions = append(r.sessions, e)
+	if !r.forgets {
+		r.sessions = append(r.sessions, e)
+	}
 }
 
 func (r *recorder) Decided(d proxy.Decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.decided = append(r.decided, d)
+	if !r.forgets {
+		r.decided = append(r.decided, d)
+	}
 }
 
 func (r *recorder) Finished(o proxy.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.finished = append(r.finished, o)
+	if !r.forgets {
+		r.finished = append(r.finished, o)
+	}
+}
+
+// forget makes it keep nothing.
+func (r *recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgets, r.sessions, r.decided, r.finished = true, nil, nil, nil
 }
 
 func (r *recorder) outcomes() []proxy.Outcome {
