@@ -140,9 +140,8 @@ func (s *sweeper) settingCall(x *pg.FuncCall, change bool) []*pg.Node {
 	}
 	if change && !own && (onSettings[name] || name == "client_encoding" || name == "search_path" || name == "statement_timeout" || name == "client_min_messages") {
 		value, ok := constantText(x.Args[1].GetAConst())
-		utf8 := slices.Contains([]string{"utf8", "utf-8", "unicode"}, strings.ToLower(value))
-		if !ok || name == "client_encoding" && !utf8 || name == "search_path" && strings.Contains(strings.TrimPrefix(strings.ToLower(value), "pg_catalog"), "pg_") ||
-			onSettings[name] && !slices.Contains([]string{"on", "true", "yes", "1"}, strings.ToLower(value)) {
+		if !ok || name == "client_encoding" && !namesUTF8(value) || name == "search_path" && strings.Contains(strings.TrimPrefix(strings.ToLower(value), "pg_catalog"), "pg_") ||
+			onSettings[name] && !slices.Contains([]string{"on", "true", "yes", "1"}, strings.ToLower(strings.TrimSpace(value))) {
 			s.fail("%s to %q in a call", name, value)
 		}
 	}

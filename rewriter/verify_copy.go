@@ -84,7 +84,7 @@ func (s *sweeper) copyOptions(c *pg.CopyStmt) {
 				s.fail("COPY with FREEZE")
 			}
 		case "encoding":
-			if e := strings.ToLower(strings.Trim(d.Arg.GetString_().GetSval(), "-_ ")); strings.NewReplacer("-", "", "_", "").Replace(e) != "utf8" && e != "unicode" {
+			if e := d.Arg.GetString_().GetSval(); !namesUTF8(e) {
 				s.fail("COPY in the encoding %s", e)
 			}
 		default:

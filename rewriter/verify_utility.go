@@ -99,10 +99,10 @@ func (s *sweeper) setValue(v *pg.VariableSetStmt) {
 			s.fail("SET %s to something other than a constant", v.Name)
 			return
 		}
-		switch lower := strings.ToLower(text); {
+		switch lower := strings.ToLower(strings.TrimSpace(text)); {
 		case onSettings[v.Name] && lower != "on" && lower != "true" && lower != "yes" && lower != "1":
 			s.fail("SET %s to %q", v.Name, text)
-		case v.Name == "client_encoding" && lower != "utf8" && lower != "utf-8" && lower != "unicode":
+		case v.Name == "client_encoding" && !namesUTF8(text):
 			s.fail("SET client_encoding to %q", text)
 		case v.Name == "search_path" && strings.HasPrefix(lower, "pg_") && (i > 0 || lower != "pg_catalog"):
 			s.fail("SET search_path to %q", text)
@@ -123,4 +123,20 @@ func constantText(c *pg.A_Const) (string, bool) {
 		return v.Fval.GetFval(), true
 	}
 	return "", false
+}
+
+// namesUTF8 tells whether Postgres takes this for the name of UTF8: of names of encodings it reads letters and digits alone (src/common/encnames.c).
+func namesUTF8(name string) bool {
+	var read []byte
+	for i := range len(name) {
+		switch c := name[i]; {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z':
+			read = append(read, c)
+		case 'A' <= c && c <= 'Z':
+			read = append(read, c-'A'+'a')
+		case c >= 0x80:
+			return false
+		}
+	}
+	return string(read) == "utf8" || string(read) == "unicode"
 }
