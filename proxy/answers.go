@@ -20,7 +20,9 @@ func (r *relay) looksInto(h pgwire.Header, e *expectation) bool {
 	switch h.Type {
 	case pgwire.MsgDataRow:
 		return e != nil && e.reply != nil
-	case pgwire.MsgRowDescription, pgwire.MsgCopyOut, pgwire.MsgCopyData, pgwire.MsgCopyDone:
+	case pgwire.MsgRowDescription:
+		return e != nil && (e.reply != nil && e.reply.compared != nil || e.asPrepared())
+	case pgwire.MsgCopyOut, pgwire.MsgCopyData, pgwire.MsgCopyDone:
 		return false
 	}
 	return true
@@ -34,6 +36,7 @@ func (r *relay) skim(h pgwire.Header, e *expectation) error {
 	passes := e.mode == forward && !r.silent
 	switch {
 	case h.Type == pgwire.MsgDataRow && (e.kind == answerQuery || e.kind == answerExecute):
+		r.describeLate(e)
 		passes = passes && r.row(e)
 	case h.Type == pgwire.MsgRowDescription && (e.kind == answerQuery || e.kind == answerDescribe):
 	case h.Type == pgwire.MsgCopyOut || h.Type == pgwire.MsgCopyData || h.Type == pgwire.MsgCopyDone:
@@ -102,9 +105,14 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 	if e == nil {
 		return errDesync
 	}
+	if e.reply != nil && e.reply.compared != nil && (typ == pgwire.MsgParameterDescription || typ == pgwire.MsgRowDescription || typ == pgwire.MsgNoData) {
+		return r.compares(typ, body, e)
+	}
 	switch typ {
 	case pgwire.MsgReady:
 		return r.ready(body, e)
+	case pgwire.MsgRowDescription:
+		return r.described(body, e)
 	case pgwire.MsgParseComplete:
 		return r.completed(e, answerParse)
 	case pgwire.MsgBindComplete:
@@ -149,6 +157,9 @@ func (r *relay) parameter(body []byte) error {
 
 // completed handles the answers that are nothing but a yes.
 func (r *relay) completed(e *expectation, kind answer) error {
+	if e.asPrepared() {
+		return r.bound(e, kind)
+	}
 	if e.kind != kind {
 		return errDesync
 	}
@@ -226,6 +237,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 		}
 		return nil
 	}
+	r.describeLate(e)
 	r.s.overtime.tellCommit(e.run, typ, body)
 	if e.run.changed(typ, body); e.run.over {
 		r.overrun(e)
@@ -278,6 +290,10 @@ func (r *relay) tooMany(run *execution) *failure {
 func (r *relay) failed(body []byte, e *expectation) error {
 	fields := pgwire.Fields(body)
 	state := fields.Get(pgwire.FieldCode)
+	if e.asPrepared() && r.fallsBack(e, state, fields.Get(pgwire.FieldMessage)) {
+		r.take(false, nil)
+		return nil
+	}
 	text := fields.AppendFiltered(r.scratch[:0], pgwire.MsgError, passed)
 	if p := e.clientPosition(fields.Get(pgwire.FieldPosition), r.s.who.Tenant); p > 0 {
 		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
@@ -374,6 +390,11 @@ func (r *relay) ready(body []byte, e *expectation) error {
 		return errDesync
 	}
 	status := body[0]
+	if e.asPrepared() && e.run.prepared.again {
+		r.take(false, nil)
+		r.runsText(e)
+		return nil
+	}
 	if r.silent && status == 'T' {
 		r.take(false, nil)
 		r.provoke(pgwire.AppendSync(nil)) // the session holds back what comes after a statement under a row limit

@@ -165,6 +165,10 @@ func (e *expectation) clientPosition(position string, tenant policy.TenantID) in
 		return 0
 	case e.kind == answerParse && e.statement != nil:
 		return e.statement.plan.ClientPositionPrepared(n, tenant)
+	case e.asPrepared():
+		if plan := e.run.text(); plan != nil {
+			return plan.ClientPositionIn(e.run.plan, n)
+		}
 	case e.kind == answerQuery && e.run != nil && e.run.plan != nil:
 		return e.run.plan.ClientPositionSpliced(n, tenant)
 	case e.kind == answerExecute && e.run != nil && e.run.plan != nil:

@@ -104,6 +104,10 @@ func (p *pipeline) park() (look bool) {
 	p.mu.Lock()
 	p.parked = true
 	p.rest()
+	if p.coming {
+		p.coming = false
+		p.cond.Broadcast()
+	}
 	up, look := p.detach(), p.suspect && p.quiet()
 	p.mu.Unlock()
 	up.giveBack()

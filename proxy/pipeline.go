@@ -80,6 +80,8 @@ type execution struct {
 	counts bool
 	// made is the statement that runs, with its text.
 	made *statement
+	// prepared is set for a Query that runs as a prepared statement; plan is the plan of that then.
+	prepared *asPrepared
 	// Below belongs to the relay.
 	rows, bytes int64
 	current     int64  // rows of the statement that runs, of several in a Query
@@ -101,6 +103,8 @@ type reply struct {
 	rows   []string
 	failed bool
 	state  string // the SQLSTATE, if it has
+	// compared collects descriptions; nil when none are asked for.
+	compared *comparison
 }
 
 // maxOutstanding bounds the expectations of a session. Who has more messages than that under way waits.
@@ -123,6 +127,8 @@ type pipeline struct {
 	transactions uint64
 	// blocked counts who needs that nothing new is sent: cancel requests that are on their way, and the relay while it makes the upstream fail.
 	blocked int
+	// coming is set while the session asks something for a statement that the client waits for: a cancel request waits for that one.
+	coming bool
 	// unsettled counts the outstanding answers that change which statements are known.
 	unsettled int
 	// copying is set while the upstream wants rows of the first expectation's COPY FROM STDIN.
@@ -217,6 +223,10 @@ func (p *pipeline) push(e expectation, wait bool) pushed {
 	if p.count == len(p.ring) {
 		p.grow()
 	}
+	if p.coming && e.mode != skip {
+		p.coming = false
+		p.cond.Broadcast()
+	}
 	*p.at(p.count) = e
 	p.count++
 	if e.settles() {
@@ -282,7 +292,7 @@ func (p *pipeline) fail(skipped func(*expectation)) {
 func (p *pipeline) block() *upstream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.count > 0 && !p.closed && p.at(0).mode == skip {
+	for !p.closed && (p.count > 0 && p.at(0).mode == skip || p.coming) {
 		p.cond.Wait()
 	}
 	if p.count == 0 || p.closed || p.up == nil {
@@ -290,6 +300,13 @@ func (p *pipeline) block() *upstream {
 	}
 	p.blocked++
 	return p.up
+}
+
+// comes notes that the session asks something for a statement that is still to come.
+func (p *pipeline) comes() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming = true
 }
 
 func (p *pipeline) unblock() {

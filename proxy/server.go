@@ -36,6 +36,8 @@ type Server struct {
 	// shared are the prepared statements of all sessions; lastPrivate numbers those that are one session's alone.
 	shared      *sharedTable
 	lastPrivate atomic.Uint64
+	// forms are those of Queries that run as prepared statements.
+	forms forms
 	// pinned counts the sessions that keep their connections.
 	pinned pinCounts
 	// welcomeMu guards welcomes.
@@ -88,6 +90,7 @@ func New(cfg Config) *Server {
 // Swap replaces the active configuration in one step.
 func (s *Server) Swap(a Active) {
 	s.active.Store(&a)
+	s.forms.clear()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for session := range s.sessions {

@@ -112,6 +112,8 @@ type preparedOn struct {
 	statement *sharedStatement
 	version   uint32
 	at        time.Time
+	// row is its RowDescription on the connection, noRow when it has none; nil while that is not known.
+	row []byte
 }
 
 // trusted is how long what one client has prepared is described to another that prepares it, before it is prepared anew: the schema may have changed.
@@ -139,6 +141,30 @@ func (s *statements) find(st *sharedStatement) (has, old bool) {
 	return !old, old
 }
 
+// row returns the RowDescription of a statement, if it is known; missing is set when the connection has to prepare the statement first.
+func (s *statements) row(st *sharedStatement) (row []byte, missing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.known[st]
+	if e == nil || e.Value.(*preparedOn).version != st.version.Load() {
+		return nil, true
+	}
+	s.recent.MoveToFront(e)
+	return e.Value.(*preparedOn).row, false
+}
+
+// maxRow bounds the descriptions that are kept: longer ones are asked for each time.
+const maxRow = 8 << 10
+
+// describe keeps the RowDescription of a statement.
+func (s *statements) describe(st *sharedStatement, row []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.known[st]; e != nil && len(row) <= maxRow {
+		e.Value.(*preparedOn).row = row
+	}
+}
+
 // add notes a statement that is about to be prepared, and returns the one that has to go for it; nil for none.
 func (s *statements) add(st *sharedStatement) (evicted *sharedStatement) {
 	s.mu.Lock()
@@ -150,7 +176,7 @@ func (s *statements) add(st *sharedStatement) (evicted *sharedStatement) {
 		evicted = s.recent.Remove(s.recent.Back()).(*preparedOn).statement
 		delete(s.known, evicted)
 	}
-	s.known[st] = s.recent.PushFront(&preparedOn{st, st.version.Load(), time.Now()})
+	s.known[st] = s.recent.PushFront(&preparedOn{statement: st, version: st.version.Load(), at: time.Now()})
 	return evicted
 }
 
@@ -171,7 +197,7 @@ func (s *statements) keep(st *sharedStatement) {
 	if e := s.known[st]; e != nil {
 		s.recent.Remove(e)
 	}
-	s.known[st] = s.recent.PushBack(&preparedOn{st, st.version.Load() - 1, time.Time{}})
+	s.known[st] = s.recent.PushBack(&preparedOn{statement: st, version: st.version.Load() - 1})
 }
 
 // clear notes that the connection has none.
@@ -218,7 +244,11 @@ func (s *session) share(name string, st *statement) {
 
 // unshared returns a statement that is this session's alone.
 func (s *session) unshared(text string, types []uint32) *sharedStatement {
-	return &sharedStatement{name: ownPrefix + "own." + strconv.FormatUint(s.server.lastPrivate.Add(1), 36), text: text, types: types, alone: true}
+	return newPrivate(s.server.lastPrivate.Add(1), text, types)
+}
+
+func newPrivate(number uint64, text string, types []uint32) *sharedStatement {
+	return &sharedStatement{name: ownPrefix + "own." + strconv.FormatUint(number, 36), text: text, types: types, alone: true}
 }
 
 // adrift reports whether settings on which the meaning of a text depends may be others now than those that the session's statements are shared by: what is

@@ -251,7 +251,7 @@ func (e *expectation) clientMessage(response []byte) []byte {
 	case e.statement != nil:
 		plan = e.statement.plan
 	case e.run != nil:
-		plan = e.run.plan
+		plan = e.run.text()
 	}
 	if plan == nil {
 		return response

@@ -83,6 +83,9 @@ func (s *session) query(ctx context.Context, h pgwire.Header) error {
 		permit.Done()
 		return err
 	}
+	if done, err := s.asPrepared(ctx, run, m.String); done || err != nil {
+		return err
+	}
 	plan, planner, f := s.planRequest(ctx, rewriter.Request{SQL: m.String, Protocol: rewriter.Simple})
 	if f == nil {
 		f = s.settings.check(plan, permit)

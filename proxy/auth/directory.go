@@ -25,6 +25,8 @@ type User struct {
 	// SessionPool is set when the user has its upstream connection from login to the end (pool_mode session), and not
 	// only while it is in a transaction.
 	SessionPool bool
+	// SimpleAsText is set when the user's Queries always go upstream as text, and never as prepared statements.
+	SimpleAsText bool
 	// Console is what the user may do in the admin database.
 	Console Console
 }
