@@ -71,6 +71,7 @@ type UserEntry struct {
 	Scram     Secret `yaml:"scram" doc:"SCRAM-SHA-256 verifier, as pgcordon verifier prints it or as it stands in pg_authid.rolpassword. Either this or scram_file."`
 	ScramFile string `yaml:"scram_file" doc:"File with the verifier."`
 	PoolMode  string `yaml:"pool_mode" enum:"transaction,session" doc:"Instead of upstream.pool_mode, for this user."`
+	Simple    string `yaml:"simple_statements" enum:"prepared,text" doc:"Instead of the policy's simple_statements, for this user."`
 }
 
 // AdminEntry is the key admin.

@@ -27,6 +27,7 @@ func (l *loader) users() {
 			seen[e.Name] = i
 		}
 		u := auth.User{Name: e.Name, Role: e.Role, Verifier: l.verifier(at, e), SessionPool: l.holdsConnection(e), Console: console[e.Name]}
+		u.SimpleAsText = e.Simple == "text" || e.Simple == "" && l.out.Policy != nil && l.out.Policy.SimpleAsText
 		l.standing(&u, at, e)
 		l.out.Users = append(l.out.Users, u)
 	}

@@ -8,6 +8,7 @@ type File struct {
 	Extensions []string             `yaml:"extensions" doc:"Extensions whose safe functions and operators every tenant may use: btree_gin, btree_gist, citext, cube, earthdistance, fuzzystrmatch, hstore, intarray, isn, ltree, pg_trgm, pgcrypto, postgis, seg, tablefunc, unaccent, uuid-ossp, vector. Those that run SQL, read tables by name or keep state stay refused. Types of extensions can be used without a line here."`
 	Statements StatementsEntry      `yaml:"statements" doc:"Kinds of statements that are refused unless they are opened here."`
 	Settings   []string             `yaml:"settings" doc:"Settings of the application's own that clients may SET, SHOW, set_config and current_setting, as app.user_id. Name none that row-level security or functions of the database trust: clients choose their values."`
+	Simple     string               `yaml:"simple_statements" enum:"prepared,text" default:"prepared" doc:"How statements of the simple protocol go upstream that come again and again with other literals. prepared: as prepared statements, so that the server need not parse and plan each. text: as text. Clients see no difference."`
 	Roles      map[string]RoleEntry `yaml:"roles" doc:"Roles that users of pgcordon.yaml can have, by name."`
 }
 

@@ -33,6 +33,7 @@ func ParsePolicy(file string, data []byte) (*Policy, error) {
 	}
 	b.policy.Type = columnTypes[f.Tenant.Type]
 	b.policy.Statements = Statements(f.Statements)
+	b.policy.SimpleAsText = f.Simple == "text"
 	for i, t := range f.Tables {
 		b.table(i, t)
 	}

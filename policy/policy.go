@@ -100,6 +100,8 @@ type Policy struct {
 	Settings []string
 	// Statements are the kinds of statements that are opened.
 	Statements Statements
+	// SimpleAsText is set when statements of the simple protocol go upstream as text, and never as prepared statements.
+	SimpleAsText bool
 	// Roles by name.
 	Roles map[string]*Role
 }

@@ -125,8 +125,7 @@ func (q *quick) giveBack() {
 // asPrepared runs a Query as a prepared statement; false when it is to run as text.
 func (s *session) asPrepared(ctx context.Context, run *execution, sql string) (done bool, err error) {
 	planner, ok := s.planner().(quickPlanner)
-	if !ok || len(sql) > maxAsPrepared || s.open || s.schema.changed || s.schema.own != nil || s.schema.temporary != nil || s.user.SimpleAsText || s.server.active.Load().SimpleAsText ||
-		s.adrift() {
+	if !ok || len(sql) > maxAsPrepared || s.open || s.schema.changed || s.schema.own != nil || s.schema.temporary != nil || s.user.SimpleAsText || s.adrift() {
 		return false, nil
 	}
 	q := quicks.Get().(*quick)

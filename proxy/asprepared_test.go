@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pgcordon/proxy/auth"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
 	"pgcordon/test/throwaway/throwawaytest"
@@ -175,11 +176,11 @@ func TestQueriesAsPreparedUnderRowLimit(t *testing.T) {
 	}
 }
 
-// TestQueriesAsText: it can be switched off, for a user and for all.
+// TestQueriesAsText: it can be switched off, and on again for a session that is there.
 func TestQueriesAsText(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	active := w.active
-	active.SimpleAsText = true
+	active.Users = auth.NewDirectory([]auth.User{{Name: "acme_app", Tenant: tenant("acme"), Verifier: verifier(), SimpleAsText: true}})
 	w.server.Swap(active)
 	c := dialRaw(t, w.dsn())
 	run := func() {

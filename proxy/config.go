@@ -56,8 +56,6 @@ type Active struct {
 	SearchPathText string
 	// ASCIINames is set when the server's encoding is not UTF8 (Snapshot.Encoding): clients may give statements and portals names in ASCII only.
 	ASCIINames bool
-	// SimpleAsText keeps Queries from running as prepared statements; see auth.User.
-	SimpleAsText bool
 }
 
 // Planner makes a plan, or a *rewriter.Denial as the error.

@@ -441,6 +441,7 @@ func (s *session) standing() bool {
 	if !ok || now.Tenant != s.user.Tenant || now.Role != s.user.Role || now.Verifier != s.user.Verifier {
 		return false
 	}
+	s.user.SimpleAsText = now.SimpleAsText
 	return (now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)) && (s.own == nil || s.owns(s.server.active.Load(), s.own.name))
 }
 
