@@ -113,9 +113,6 @@ type quick struct {
 	messages []byte
 }
 
-// maxKept bounds a buffer that is kept for the next text.
-const maxKept = 64 << 10
-
 func (q *quick) giveBack() {
 	if cap(q.messages) <= maxKept {
 		quicks.Put(q)
@@ -309,6 +306,7 @@ func (r *relay) fallsBack(e *expectation, state, message string) bool {
 		p.form.state.Store(formBad)
 	}
 	p.again = r.pipe.blockSole()
+	r.blocks = p.again
 	return p.again
 }
 
@@ -326,6 +324,7 @@ func (p *pipeline) blockSole() bool {
 // runsText sends the text of an execution whose prepared form has failed, of which the client was told nothing.
 func (r *relay) runsText(e *expectation) {
 	run := e.run
+	r.blocks = false
 	defer r.pipe.unblock()
 	plan := run.text()
 	run.prepared = nil

@@ -58,6 +58,8 @@ type relay struct {
 	silent bool
 	// redo is the statement that is prepared anew when the group that was refused has ended, which is sent again then.
 	redo *sharedStatement
+	// blocks is set while the pipeline is blocked until a text runs in the place of its prepared form.
+	blocks bool
 	// provoked is set while the error that makes the transaction fail is outstanding.
 	provoked bool
 }
@@ -308,8 +310,8 @@ func (r *relay) end(f *failure) {
 	if r.s == nil {
 		return
 	}
-	if r.redo != nil {
-		r.redo = nil
+	if r.redo != nil || r.blocks {
+		r.redo, r.blocks = nil, false
 		r.pipe.unblock()
 	}
 	r.s.lastWord(f)

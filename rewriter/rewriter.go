@@ -47,6 +47,8 @@ type Options struct {
 	CacheBytes int
 	// MaxStatementBytes bounds a text before it is parsed; 0 means 1 MiB.
 	MaxStatementBytes int
+	// LearnAtOnce learns the shape of a text when it comes for the first time, and not the second: for tests, which do not repeat themselves.
+	LearnAtOnce bool
 	// Log gets what the sweep finds: a fault of the rewriter's own. Nil means slog.Default.
 	Log *slog.Logger
 }
@@ -117,7 +119,7 @@ func (r *Rewriter) Plan(req Request) (*Plan, error) {
 		defer done()
 	}
 	var le *lesson
-	if len(l.key) > 0 && r.shapes.again(l.key) {
+	if len(l.key) > 0 && (r.opts.LearnAtOnce || r.shapes.again(l.key)) {
 		le = &lesson{sql: req.SQL, literals: slices.Clone(l.literals)}
 	}
 	plan, denial := r.plan(req, le)

@@ -123,6 +123,11 @@ func (w *world) playBoth(t *testing.T, a *attempt, over override) {
 			t.Run(a.ID+"/"+protocol, func(t *testing.T) { outcomes.add(a.Class, w.play(t, a, protocol == "extended", over)) })
 		}
 	}
+	if w.site != nil && a.Protocol != "extended" && w.site.preparable(a) { // once more, for the same statements as text
+		w.site.eager.on.Store(true)
+		defer w.site.eager.on.Store(false)
+		t.Run(a.ID+"/as prepared", func(t *testing.T) { outcomes.add(a.Class, w.play(t, a, false, over)) })
+	}
 }
 
 // play runs one case and returns its outcome.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
 	"pgcordon/rewriter"
+	"pgcordon/test/eager"
 	"pgcordon/test/throwaway"
 	"pgcordon/test/throwaway/throwawaytest"
 )
@@ -89,6 +91,7 @@ type site struct {
 	setup    string
 	server   *proxy.Server
 	pool     *pool.Pool
+	eager    *switchable
 	listener net.Listener
 	admin    *pgx.Conn
 	sums     string // the query for checksums
@@ -125,12 +128,13 @@ func newSite(t testing.TB, w *world, database string) *site {
 	upstream, err := pgconn.ParseConfig(w.pg.DSN("app_proxy", database))
 	must(t, err)
 	s.pool = pool.New(pool.Config{Upstream: upstream, Size: 100, Backend: proxy.NewBackend(quiet, 0)})
+	s.eager = &switchable{Planner: eager.New(bound, quiet)}
 	users := auth.NewDirectory([]auth.User{
 		{Name: "attacker", Verifier: verifier(), Tenant: w.attacker},
 		{Name: "victim", Verifier: verifier(), Tenant: w.victim},
 	})
 	s.server = proxy.New(proxy.Config{Log: quiet, Gate: limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
-		Active: proxy.Active{Planner: rewriter.New(bound, rewriter.Options{Log: quiet}), Users: users, Pool: s.pool,
+		Active: proxy.Active{Planner: s.eager, Users: users, Pool: s.pool,
 			SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText, ASCIINames: snapshot.Encoding != "UTF8"}})
 	s.listener, err = proxy.Listen("tcp", "127.0.0.1:0", 0)
 	must(t, err)
@@ -183,6 +187,33 @@ func (s *site) restore(t testing.TB) {
 		}
 	}
 	run("COMMIT")
+}
+
+// switchable has simple statements run as prepared ones while it is on.
+type switchable struct {
+	*eager.Planner
+	on atomic.Bool
+}
+
+func (p *switchable) Quick(req *rewriter.Request, q *rewriter.Quick) bool {
+	return p.on.Load() && p.Planner.Quick(req, q)
+}
+
+// preparable reports whether a case has a statement that can run so.
+func (s *site) preparable(a *attempt) bool {
+	var q rewriter.Quick
+	for _, step := range a.Steps {
+		if strings.HasPrefix(step, "@") {
+			_, step, _ = strings.Cut(step, ": ")
+		}
+		req := rewriter.Request{SQL: step, Protocol: rewriter.Simple, SearchPath: []string{"public"}}
+		if s.eager.Planner.Quick(&req, &q) && q.Plan != nil {
+			if _, ok := q.Prepared(); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *site) close() {

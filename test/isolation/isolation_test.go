@@ -39,6 +39,10 @@ func TestTwoWorlds(t *testing.T) {
 	h.next.Store(first)
 	h.run()
 	t.Log(h.stats.report(testing.Verbose()))
+	t.Logf("%d simple statements could run as prepared ones", h.prepared.Load())
+	if statements >= 1000 && h.prepared.Load() == 0 {
+		t.Error("no statement could run as a prepared one")
+	}
 	if share, most := h.stats.RefusedShare(), setting(t, "PGCORDON_REFUSED_MAX", maxRefused); share > most {
 		t.Errorf("%.2f%% of the ordinary statements were refused, more than %.2f%%", 100*share, 100*most)
 	}
@@ -71,6 +75,7 @@ type hunt struct {
 	found      func(report string)                   // what to do with a finding; nil: the test fails
 	batch      func(*rand.Rand, *Schema, int) *Batch // makes the statements; nil: NewBatch
 	workers    int
+	prepared   atomic.Int64 // simple statements that could run as prepared ones
 	mu         sync.Mutex
 }
 
@@ -90,7 +95,13 @@ func (h *hunt) run() {
 func (h *hunt) worlds(ctx context.Context, s *Schema, planSettings []string) (*Worlds, error) {
 	return NewWorlds(ctx, h.pg, s, Shared{
 		PlanSettings: planSettings,
-		Front:        func(ctx context.Context, database string) (Front, error) { return StartProxy(ctx, h.pg, database, s) },
+		Front: func(ctx context.Context, database string) (Front, error) {
+			p, err := StartProxy(ctx, h.pg, database, s)
+			if err == nil {
+				p.prepared = &h.prepared
+			}
+			return p, err
+		},
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,17 +20,20 @@ import (
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
 	"pgcordon/rewriter"
+	"pgcordon/test/eager"
 	"pgcordon/test/throwaway"
 )
 
 // Proxy is a proxy in this process, before one shared database.
 type Proxy struct {
 	address string
-	planner *rewriter.Rewriter
+	planner *eager.Planner
 	path    []string
 	server  *proxy.Server
 	pool    *pool.Pool
 	served  chan error
+	// prepared counts the simple statements that could run as prepared ones; nil for nobody.
+	prepared *atomic.Int64
 }
 
 const password = "two worlds"
@@ -58,7 +62,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 		return nil, err
 	}
 	p := &Proxy{
-		planner: rewriter.New(bound, rewriter.Options{}),
+		planner: eager.New(bound, nil),
 		path:    snapshot.SearchPath,
 		pool:    pool.New(pool.Config{Upstream: upstream, Size: Tenants, Backend: proxy.NewBackend(nil, 0)}),
 		served:  make(chan error, 1),
@@ -90,7 +94,7 @@ func usersOf(s *Schema, bound *policy.Bound) ([]auth.User, error) {
 		if err := bound.CheckTenant(id); err != nil {
 			return nil, err
 		}
-		users = append(users, auth.User{Name: userOf(t), Verifier: v, Tenant: id})
+		users = append(users, auth.User{Name: userOf(t), Verifier: v, Tenant: id, SimpleAsText: t%2 == 1})
 	}
 	return users, nil
 }
@@ -119,5 +123,8 @@ func (p *Proxy) Stop() error {
 		err = errors.Join(err, served)
 	}
 	p.pool.Close()
+	if p.prepared != nil {
+		p.prepared.Add(p.planner.Prepared())
+	}
 	return err
 }
