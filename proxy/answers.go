@@ -217,6 +217,19 @@ func (run *execution) tag(typ byte, body []byte) []byte {
 	}
 }
 
+// locks is how Postgres names the SELECT with a locking clause that the upstream is at.
+func (run *execution) locks() string {
+	if run.plan == nil || run.statement >= len(run.plan.Statements) {
+		return ""
+	}
+	return run.plan.Statements[run.statement].Locks
+}
+
+// readOnly is Postgres's message for a statement that a read-only transaction does not run.
+func readOnly(statement string) string {
+	return "cannot execute " + statement + " in a read-only transaction"
+}
+
 // word is the command tag, without a count, of the statement that the upstream is at, where it is not the upstream's.
 func (run *execution) word() string {
 	if run.plan == nil || run.statement >= len(run.plan.Statements) {
@@ -337,7 +350,9 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	case e.run != nil:
 		e.run.state = state
 		if word := cmp.Or(e.run.word(), r.s.executing(e.run)); word != "" && state == stateReadOnly { // the message names the statement
-			text = (&failure{state: state, message: "cannot execute " + word + " in a read-only transaction"}).response(nil, severityError)
+			text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
+		} else if locks := e.run.locks(); locks != "" && fields.Get(pgwire.FieldMessage) == readOnly("SELECT") {
+			text = (&failure{state: state, message: readOnly(locks)}).response(nil, severityError)
 		}
 		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {
 			e.run.limit = limit.StatementTimeout

@@ -8,6 +8,7 @@
 //	pipeline.go   each message that is sent has its answer in the queue: forward, skip or fake
 //	lease.go      an upstream connection, from the first message that needs one until nothing of the session is left on it
 //	shared.go     the statement has a name that all sessions share, and is prepared there if it has to be; redo.go: again, when the schema has changed
+//	parsing.go    a text that was never seen waits for its tenant's turn to be parsed
 //	asprepared.go  a Query that comes again with other literals runs as a prepared statement; comparison.go: once the upstream has described both alike
 //	copy.go       the rows of COPY FROM STDIN, through package copyin
 //	relay.go      the upstream's bytes, in whole buffers, to the client; answers.go: the messages that have to be understood

@@ -129,6 +129,11 @@ var scripts = map[string][]step{
 			parse("", "SELECT 1/0"), bind("", ""), exec("", 0), sync_, query("SELECT id FROM orders WHERE id = 1")),
 		one(query("SET application_name = 'x'")), one(query("SET TIME ZONE 'UTC'")), one(query("SHOW application_name")),
 	},
+	"locks in a read-only transaction": {
+		one(query("BEGIN READ ONLY")), one(query("SAVEPOINT a")), one(query("SELECT * FROM shown FOR NO KEY UPDATE")), one(query("ROLLBACK TO a")),
+		one(query("SELECT id FROM orders FOR SHARE OF orders")), one(query("ROLLBACK TO a")), one(query("SELECT id FROM orders o FULL JOIN numbers n ON n = id FOR KEY SHARE")),
+		one(query("ROLLBACK")),
+	},
 	"notice": {one(query("ROLLBACK")), one(query("COMMIT"))},
 }
 

@@ -103,6 +103,7 @@ func (s *session) planner() Planner {
 // is certain, for this one alone while it is not; a text that only changes it further need not wait for that.
 func (s *session) planRequest(ctx context.Context, req rewriter.Request) (*rewriter.Plan, Planner, *failure) {
 	req.Role, req.SearchPath, req.Temporary = s.who.Role, s.settings.path, s.schema.temporary
+	req.Admit = func() (func(), *rewriter.Denial) { return s.admitParse(ctx) }
 	if s.schema.changed {
 		if f := s.readAgain(ctx, req); f != nil {
 			return nil, nil, f

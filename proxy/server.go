@@ -36,6 +36,8 @@ type Server struct {
 	// shared are the prepared statements of all sessions; lastPrivate numbers those that are one session's alone.
 	shared      *sharedTable
 	lastPrivate atomic.Uint64
+	// parsing has the tenants take turns at what is costly in planning.
+	parsing *parsing
 	// forms are those of Queries that run as prepared statements.
 	forms forms
 	// pinned counts the sessions that keep their connections.
@@ -70,6 +72,7 @@ func New(cfg Config) *Server {
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
 		shared:    newSharedTable(),
+		parsing:   newParsing(parsersAtOnce()),
 	}
 	if s.observer == nil {
 		s.observer = ignore{}

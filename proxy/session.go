@@ -535,6 +535,9 @@ func (s *session) plan(planner Planner, req rewriter.Request) (*rewriter.Plan, *
 		s.server.log.Error("planning failed", "session", s.id, "error", err)
 		return nil, internal()
 	}
+	if denial != nil && denial.SQLState == stateAdminShutdown {
+		return nil, shutdown()
+	}
 	decision := Decision{Session: s.id, Identity: s.who, Elapsed: time.Since(began)}
 	if denial != nil {
 		decision.Denial = denial

@@ -35,6 +35,7 @@ CREATE TABLE orders (tenant_id text NOT NULL, id int, item text, PRIMARY KEY (te
 CREATE TABLE other.orders (tenant_id text NOT NULL, id int, item text);
 CREATE TABLE numbers (tenant_id text NOT NULL, n int NOT NULL);
 CREATE TABLE secrets (id int);
+CREATE VIEW shown AS SELECT id, item FROM orders;
 CREATE TABLE drawn (tenant_id text NOT NULL, a serial, b serial);
 GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app_proxy;
 GRANT USAGE ON SCHEMA other TO app_proxy;

@@ -18,8 +18,9 @@ func (p *pass) classify(n *pg.Node) Statement {
 			p.selectInto(n, v.SelectStmt)
 			return Statement{Kind: KindTemporary, Writes: true}
 		}
+		locks := lockTag(v.SelectStmt)
 		p.selectStmt(v.SelectStmt, nil, nil)
-		return Statement{Kind: KindSelect, Writes: p.writes, Returns: true}
+		return Statement{Kind: KindSelect, Writes: p.writes, Returns: true, Locks: locks}
 	case *pg.Node_InsertStmt:
 		p.insert(v.InsertStmt, nil, nil)
 		return Statement{Kind: KindInsert, Writes: true, Returns: len(v.InsertStmt.ReturningList) > 0}

@@ -98,6 +98,9 @@ type Statement struct {
 	// Tag is the command tag that the client gets, where it is not the upstream's, but for the count that follows: a DELETE can have become an
 	// UPDATE, a TRUNCATE a DELETE.
 	Tag string
+	// Locks is how Postgres names a SELECT with a locking clause where it refuses one, as SELECT FOR UPDATE; empty for others. In what goes
+	// upstream the clause may stand deeper.
+	Locks string
 	// Setting is what a KindSet statement changes, or a set_config; nil for others.
 	Setting *SettingChange
 	// Name is the client's name for the prepared statement or cursor that the statement is about.

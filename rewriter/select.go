@@ -170,6 +170,24 @@ func (p *pass) cte(c *pg.CommonTableExpr, env *cteEnv, parent *scope) []column {
 	}
 }
 
+// lockTag names a SELECT with a locking clause as Postgres does (src/backend/tcop/utility.c, CreateCommandTag).
+func lockTag(s *pg.SelectStmt) string {
+	if len(s.LockingClause) == 0 {
+		return ""
+	}
+	switch s.LockingClause[0].GetLockingClause().GetStrength() {
+	case pg.LockClauseStrength_LCS_FORKEYSHARE:
+		return "SELECT FOR KEY SHARE"
+	case pg.LockClauseStrength_LCS_FORSHARE:
+		return "SELECT FOR SHARE"
+	case pg.LockClauseStrength_LCS_FORNOKEYUPDATE:
+		return "SELECT FOR NO KEY UPDATE"
+	case pg.LockClauseStrength_LCS_FORUPDATE:
+		return "SELECT FOR UPDATE"
+	}
+	return ""
+}
+
 // locking checks FOR UPDATE and its kin. Tenants may not hold each other up over shared reference data.
 func (p *pass) locking(l *pg.LockingClause, sc *scope) {
 	switch l.GetStrength() {
