@@ -53,7 +53,7 @@
 //
 // # Memory
 //
-// Per client a buffer of 512 bytes while it is idle, and for what comes and goes one of 16 KiB in each direction; at most one SQL text, the texts of its prepared
+// Per client a buffer of 512 bytes and a stack of 4 KiB while it is idle, and for what comes and goes one of 16 KiB in each direction; at most one SQL text, the texts of its prepared
 // statements (bounded), and the queue (at most 1024 answers). Per upstream connection 16 KiB in each direction. Values and rows are streamed, those of COPY through
 // a buffer of 50 KiB. Who does not read is not read from, once the sockets are full.
 //
@@ -61,7 +61,9 @@
 //
 //	Server.Serve     the caller's: accepts. Ends with its listener, which Shutdown closes.
 //	session.run      one per connection, started by Server.start, waited for by Shutdown. Ends when the client or the upstream does,
-//	                 or when it is woken to end (session.wake), or its connection is closed (session.cut).
+//	                 or when it is woken to end (session.wake), or its connection is closed (session.cut). One that has become quiet goes on in
+//	                 another goroutine (tidy.go).
+//	Server.tidy      a timer's, for a moment, while there are sessions; and one that gives memory back, waited for by Shutdown.
 //	relay.run        one per upstream connection, started and waited for by package pool. Ends when the connection does.
 //	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
 //	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.

@@ -56,6 +56,8 @@ type Server struct {
 	closed    bool
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
+	tidies    bool            // tidy will run
+	renewed   int             // sessions that have become quiet, since there were none such last
 	disabled  map[string]bool // databases that take no new sessions
 	past      console.Counts  // of sessions that have ended
 	running   sync.WaitGroup  // every goroutine of the server
@@ -169,15 +171,19 @@ func (s *Server) start(conn net.Conn, encryption TLS) {
 	s.early.Add(1)
 	s.sessions[session] = struct{}{}
 	s.running.Add(1)
+	s.tidyLater()
 	s.mu.Unlock()
 	go s.run(session)
 }
 
 // run is the goroutine of a session.
 func (s *Server) run(session *session) {
-	defer s.running.Done()
-	defer s.forget(session)
-	session.run(s.base)
+	if session.run(s.base) {
+		go s.run(session)
+		return
+	}
+	s.forget(session)
+	s.running.Done()
 }
 
 func (s *Server) forget(session *session) {

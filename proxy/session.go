@@ -52,7 +52,14 @@ type session struct {
 	encrypted *tls.ConnectionState
 	work      work
 	killed    atomic.Bool
+	ctx       context.Context
 	stop      context.CancelFunc
+	// release gives back what it has of the server since it is ready.
+	release func()
+	// between is set while the session waits for a message, renew when it is to go on in another goroutine then.
+	between bool
+	renew   atomic.Bool
+	renewal renewal
 
 	// up is the connection that the session has leased; nil for none. last is the one it had last, key what all must have been started with.
 	up   *upstream
@@ -163,17 +170,19 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 	return created
 }
 
-// run is the session's goroutine. What it needs of the stack while its client is idle counts: so the beginning and the end are functions of their own.
-func (s *session) run(ctx context.Context) {
-	s.out = newClient(s.conn)
-	ctx, s.stop = context.WithCancel(ctx)
-	defer s.ended()
-	release := s.begin(ctx)
-	if release == nil {
-		return
+// run is the session's goroutine; again says that the session goes on in another. What it needs of the stack while its client is idle counts: so the beginning and
+// the end are functions of their own.
+func (s *session) run(ctx context.Context) (again bool) {
+	defer s.ended(&again)
+	if !s.ready {
+		s.out = newClient(s.conn)
+		s.ctx, s.stop = context.WithCancel(ctx)
+		if s.release = s.begin(s.ctx); s.release == nil {
+			return false
+		}
 	}
-	defer release()
-	s.state = s.serve(ctx)
+	s.state, again = s.serve(s.ctx)
+	return again
 }
 
 // begin takes the client to its first ReadyForQuery; nil when that does not come.
@@ -189,13 +198,20 @@ func (s *session) begin(ctx context.Context) (release func()) {
 	return release
 }
 
-// ended leaves nothing behind. It is deferred, for it recovers from a panic.
-func (s *session) ended() {
+// ended leaves nothing behind, unless the session goes on. It is deferred, for it recovers from a panic.
+func (s *session) ended(again *bool) {
 	if r := recover(); r != nil {
+		*again = false
 		s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
 		s.out.fatal(internal())
 		s.state = stateInternalError
 		s.torn = true
+	}
+	if *again {
+		return
+	}
+	if s.release != nil {
+		s.release()
 	}
 	s.server.cancels.forget(s)
 	s.overtime.stop()
@@ -226,16 +242,19 @@ func (s *session) refused(err error) {
 	s.server.observer.Session(event) // without the name that was typed: it may be a password in the wrong place
 }
 
-// serve runs the client's messages until it ends; it returns the SQLSTATE of why, empty for an orderly end.
-func (s *session) serve(ctx context.Context) (state string) {
+// serve runs the client's messages until it ends, or goes on in another goroutine; it returns the SQLSTATE of why it ends, empty for an orderly end.
+func (s *session) serve(ctx context.Context) (state string, again bool) {
 	if s.own != nil {
-		return s.own.serve(ctx)
+		return s.own.serve(ctx), false
 	}
 	err := s.messages(ctx)
+	if err == errRenew {
+		return "", true
+	}
 	state = s.part(err)
 	s.server.cancels.forget(s)
 	s.giveUp()
-	return state
+	return state, false
 }
 
 // messages handles the client's messages until one of the two sides ends.
@@ -244,7 +263,9 @@ func (s *session) messages(ctx context.Context) error {
 		if s.shouldEnd() {
 			return s.farewell()
 		}
+		s.between = true
 		h, err := s.in.Next()
+		s.between = false
 		if err != nil {
 			return err
 		}
@@ -403,6 +424,9 @@ func (s *session) woken(err error) error {
 	}
 	if f := s.silentTooLong(); f != nil {
 		return f
+	}
+	if s.renews() {
+		return errRenew
 	}
 	return nil
 }
