@@ -54,6 +54,10 @@ type Sizes struct {
 	Tenants int
 	// Idle are the clients of the many-clients workload, Active those of them that work.
 	Idle, Active int
+	// Neighbour are the rows of either tenant of the neighbour workloads, LongFlood how often the long statement works through them.
+	Neighbour, LongFlood int
+	// Flood is how many clients the flood has.
+	Flood int
 	// Texts is how many statements the parser and the planner get, each of them new.
 	Texts int
 	// Transactions is how many each of pgbench's clients runs; 0: for the job's duration.
@@ -62,16 +66,19 @@ type Sizes struct {
 
 // Full are the sizes that the targets are stated for, Quick those of a smoke test.
 var (
-	Full  = Sizes{Scale: 10, ShopOrders: 50_000, BulkRows: 1_000_000, Tenants: 100_000, Idle: 10_000, Active: 1_000, Texts: 3_000}
-	Quick = Sizes{Scale: 1, ShopOrders: 500, BulkRows: 5_000, Tenants: 1_000, Idle: 60, Active: 30, Texts: 100, Transactions: 50}
+	Full  = Sizes{Scale: 10, ShopOrders: 50_000, BulkRows: 1_000_000, Tenants: 100_000, Idle: 10_000, Active: 1_000, Neighbour: 2_000, LongFlood: 60, Flood: 64, Texts: 3_000}
+	Quick = Sizes{Scale: 1, ShopOrders: 500, BulkRows: 5_000, Tenants: 1_000, Idle: 60, Active: 30, Neighbour: 200, LongFlood: 20, Flood: 8, Texts: 100, Transactions: 50}
 )
+
+// neighbours are the targets that let tenants share connections, and what that is compared with.
+var neighbours = []string{report.Direct, report.BouncerTransaction, report.CordonTransaction}
 
 var allModes = []string{"simple", "extended", "prepared"}
 
 // Make makes the tables of a workload's Data, and publishes them.
 func Make(ctx context.Context, s *stand.Stand, data string, z Sizes) error {
 	return map[string]func(context.Context, *stand.Stand, Sizes) error{
-		"pgbench": makePgbench, "shop": makeShop, "bulk": makeBulk, "tenants": makeTenants,
+		"pgbench": makePgbench, "shop": makeShop, "bulk": makeBulk, "tenants": makeTenants, "neighbour": makeNeighbour,
 	}[data](ctx, s, z)
 }
 
@@ -87,6 +94,10 @@ func All(z Sizes) []Workload {
 		{Name: report.Unseen, About: "statements none of which was seen before, each of a shape of its own", Clients: []int{4}, Data: "shop", Run: runUnseen},
 		{Name: report.Tenants, About: "a small policy beside one of 1,000 tables and many tenants", Modes: []string{"simple", "prepared"}, Clients: []int{16},
 			Targets: []string{report.Few, report.Many}, Data: "tenants", Run: runTenants},
+		{Name: report.ShortFlood, About: "one client of a quiet tenant, beside clients of another that flood short statements", Clients: []int{z.Flood}, NeedsPgbench: true,
+			Targets: neighbours, Data: "neighbour", Run: runNeighbour(floodShort)},
+		{Name: report.LongFlood, About: "the same beside long statements", Clients: []int{z.Flood}, NeedsPgbench: true,
+			Targets: neighbours, Data: "neighbour", Run: runNeighbour(floodLong)},
 		{Name: report.Clients, About: "many idle clients, then some of them active over few connections", Clients: []int{z.Idle}, Once: true,
 			Targets: []string{report.BouncerTransaction, report.CordonTransaction}, Data: "pgbench", Run: runIdle},
 	}

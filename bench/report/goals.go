@@ -33,6 +33,8 @@ const (
 	Unseen     = "never-seen"
 	Tenants    = "many-tenants"
 	Clients    = "many-clients"
+	ShortFlood = "short-flood"
+	LongFlood  = "long-flood"
 )
 
 // Goal is something that pgcordon aims at, and what was measured of it.
@@ -113,7 +115,7 @@ func (r *Results) Judge() {
 	for _, c := range r.of(Tenants, nil, nil) {
 		many.add(c, Many+" / "+Few, c.Ratio(Many, Few, Throughput), 0.95, false, "")
 	}
-	r.Targets = append(r.Targets, many)
+	r.Targets = append(r.Targets, many, r.neighbour())
 }
 
 // of are the cells of a workload; nil leaves modes or clients open. A quick run has other numbers of clients.
@@ -239,6 +241,19 @@ func (r *Results) idle() []Goal {
 		fair.add(c, c.subject(), c.Stat(c.subject(), Waits), maxUnfair, true, "")
 	}
 	return []Goal{memory, fair}
+}
+
+// maxNeighbour is by how much a neighbour may lengthen the waits of a quiet tenant.
+const maxNeighbour = 1.5
+
+func (r *Results) neighbour() Goal {
+	g := Goal{What: "A quiet tenant beside one that floods: p99 to its p99 alone", Want: "at most 1.5, aim at 1.25"}
+	for _, workload := range []string{ShortFlood, LongFlood} {
+		for _, c := range r.of(workload, nil, nil) {
+			g.add(c, CordonTransaction, c.Stat(CordonTransaction, Beside), maxNeighbour, true, "")
+		}
+	}
+	return g
 }
 
 // value prints a number of a line.

@@ -57,6 +57,14 @@ type Measurement struct {
 	// RowsPerSecond is measured where a transaction is made of rows.
 	RowsPerSecond float64 `json:"rows_per_second,omitempty"`
 	Idle          *Idle   `json:"idle,omitempty"`
+	// Neighbour is set where the measured client has a neighbour.
+	Neighbour *Neighbour `json:"neighbour,omitempty"`
+}
+
+// Neighbour is how a quiet tenant was served alone, while Measurement.Latency is beside a flood, and how the flood was.
+type Neighbour struct {
+	Alone          Latency `json:"alone_ms"`
+	FloodPerSecond float64 `json:"flood_per_second"`
 }
 
 // Latency is a distribution, in milliseconds.

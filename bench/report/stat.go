@@ -34,8 +34,22 @@ var (
 	P99        Metric = func(m Measurement) float64 { return m.Latency.P99 }
 	IdleBytes         = idle(func(i *Idle) float64 { return i.Bytes })
 	Waits             = idle(func(i *Idle) float64 { return i.SlowestToMedian })
+	AloneP50          = neighbour(func(m Measurement) float64 { return m.Neighbour.Alone.P50 })
+	AloneP99          = neighbour(func(m Measurement) float64 { return m.Neighbour.Alone.P99 })
+	BesideP50         = neighbour(func(m Measurement) float64 { return m.Latency.P50 / m.Neighbour.Alone.P50 })
+	Beside            = neighbour(func(m Measurement) float64 { return m.Latency.P99 / m.Neighbour.Alone.P99 })
+	Flood             = neighbour(func(m Measurement) float64 { return m.Neighbour.FloodPerSecond })
 	Answered          = idle(func(i *Idle) float64 { return i.FewestToMost })
 )
+
+func neighbour(f func(Measurement) float64) Metric {
+	return func(m Measurement) float64 {
+		if m.Neighbour == nil {
+			return 0
+		}
+		return f(m)
+	}
+}
 
 func idle(f func(*Idle) float64) Metric {
 	return func(m Measurement) float64 {

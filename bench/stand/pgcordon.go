@@ -82,7 +82,8 @@ func (s *Stand) addPgcordon(ctx context.Context, v variant) error {
 	if err != nil {
 		return err
 	}
-	t := &Target{Name: v.name, Connections: s.dedicated(), Tenants: v.tenants, DSN: s.clientDSN(port, Login), Password: Password}
+	t := &Target{Name: v.name, Connections: s.dedicated(), Tenants: v.tenants, DSN: s.clientDSN(port, Login), Password: Password,
+		neighbour: s.clientDSN(port, NeighbourLogin)}
 	if v.tenants > 0 {
 		t.DSN = s.clientDSN(port, ActingLogin)
 	}
@@ -177,6 +178,7 @@ func (s *Stand) settings(v variant, connections, port int) ([]byte, error) {
 	all["admin"] = map[string]any{"address": fmt.Sprintf("127.0.0.1:%d", admin)}
 	all["policy_file"] = "policy.yaml"
 	users := []any{map[string]any{"name": Login, "tenant": Tenant, "scram": s.verifier}}
+	users = append(users, map[string]any{"name": NeighbourLogin, "tenant": NeighbourTenant, "scram": s.verifier})
 	if v.tenants > 0 {
 		users = append(users, map[string]any{"name": ActingLogin, "role": "acting", "scram": s.verifier})
 	}

@@ -19,12 +19,15 @@ import (
 	"pgcordon/test/throwaway"
 )
 
-// Login is the user that clients of the proxies log in as, Tenant whose rows it sees. ActingLogin chooses its tenant at login.
+// Login is the user that clients of the proxies log in as, Tenant whose rows it sees; ActingLogin chooses its tenant at login.
 const (
 	Login       = "bench_app"
 	ActingLogin = "bench_acting"
 	Password    = "bench"
 	Tenant      = "t1"
+	// NeighbourLogin is a user of another tenant.
+	NeighbourLogin  = "bench_neighbour"
+	NeighbourTenant = "t2"
 )
 
 // Options say what to put up.

@@ -25,6 +25,8 @@ type Target struct {
 	NoPrepared bool
 	// Tenants is how many tenants ActingLogin can act for, where the policy is made for that; 0 elsewhere.
 	Tenants int
+	// neighbour is the login of another tenant; empty: whoever logs in sees all rows.
+	neighbour string
 
 	process *stack.Process // nil for direct
 }
@@ -39,6 +41,14 @@ func (t *Target) ConnString(i int) string {
 		text += " options=" + quote("-c pgcordon.tenant="+TenantName(i))
 	}
 	return text
+}
+
+// NeighbourDSN is DSN for a client of another tenant, with the same password.
+func (t *Target) NeighbourDSN() string {
+	if t.neighbour == "" {
+		return t.DSN
+	}
+	return t.neighbour
 }
 
 // Holds says why the target cannot have so many clients, empty when it can.

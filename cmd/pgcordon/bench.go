@@ -94,6 +94,7 @@ func runBench(ctx context.Context, stdout, stderr io.Writer, f benchFlags) error
 	}
 	o.Workloads, o.Modes, o.Targets = commas(f.workloads), commas(f.modes), commas(f.targets)
 	o.Sizes.ShopOrders, o.Sizes.Texts = load.Full.ShopOrders, load.Full.Texts
+	o.Sizes.Neighbour, o.Sizes.LongFlood, o.Sizes.Flood = load.Full.Neighbour, load.Full.LongFlood, load.Full.Flood
 	o.Version = versionText()
 	o.Progress = stderr
 	if file, ok := stderr.(*os.File); ok {
