@@ -55,6 +55,8 @@ type UpstreamEntry struct {
 	ReservePoolSize       int           `yaml:"reserve_pool_size" default:"0" min:"0" max:"100000" doc:"Further connections while somebody has waited for longer than reserve_pool_timeout."`
 	ReservePoolTimeout    time.Duration `yaml:"reserve_pool_timeout" default:"5s" min:"0s" doc:"See reserve_pool_size."`
 	MaxDBConnections      int           `yaml:"max_db_connections" default:"0" min:"0" max:"100000" doc:"Most connections to the database at once, the reserve included; 0: no more bound than the sizes."`
+	AdaptiveLimit         bool          `yaml:"adaptive_limit" default:"true" doc:"While several tenants are there, bound what runs at once, such that tenants that run much do not slow down those that run little: by a limit that is measured, between adaptive_limit_min and default_pool_size. A tenant's first statement is never held back, and no session with pool_mode session."`
+	AdaptiveLimitMin      int           `yaml:"adaptive_limit_min" default:"1" min:"1" max:"100000" doc:"See adaptive_limit."`
 	QueryWaitTimeout      time.Duration `yaml:"query_wait_timeout" default:"2m" min:"0s" doc:"How long a client waits for a connection before it gets an error (SQLSTATE 53300); 0: for ever."`
 	MaxPreparedStatements int           `yaml:"max_prepared_statements" default:"200" min:"1" max:"100000" doc:"Prepared statements that each connection to the database keeps. Clients may have more."`
 	ServerConnectTimeout  time.Duration `yaml:"server_connect_timeout" default:"15s" min:"1ms" doc:"How long one host may take to answer and to let the proxy log in. connect_timeout in dsn can make it less."`

@@ -75,7 +75,7 @@ drain_timeout: 2m
 		t.Errorf("%v", c.Users)
 	}
 	pool := Pool{Mode: "session", Size: 7, MinSize: 2, ReserveTimeout: 5 * time.Second, ConnectTimeout: 15 * time.Second, IdleTimeout: 10 * time.Minute,
-		Lifetime: time.Hour, CheckDelay: 30 * time.Second, MaxPrepared: 200}
+		Lifetime: time.Hour, CheckDelay: 30 * time.Second, MaxPrepared: 200, Adaptive: true, AdaptiveLeast: 1}
 	if !c.Users[0].SessionPool || c.Users[1].SessionPool || !c.Users[2].SessionPool {
 		t.Errorf("pool modes of %v", c.Users)
 	}

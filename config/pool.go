@@ -14,6 +14,9 @@ type Pool struct {
 	// Mode is pool_mode, for users that say nothing else.
 	Mode                                       string
 	Size, MinSize, ReserveSize, MaxConnections int
+	// Adaptive is adaptive_limit, and AdaptiveLeast its least.
+	Adaptive      bool
+	AdaptiveLeast int
 	// MaxPrepared is for proxy.NewBackend.
 	MaxPrepared                                                                    int
 	ReserveTimeout, WaitTimeout, ConnectTimeout, IdleTimeout, Lifetime, CheckDelay time.Duration
@@ -31,6 +34,7 @@ func (p Pool) Most() int {
 // initialUpstream is what stands in an UpstreamEntry before it is read.
 var initialUpstream = UpstreamEntry{
 	PoolMode: "transaction", DefaultPoolSize: 20, MaxPreparedStatements: 200, ReservePoolTimeout: 5 * time.Second,
+	AdaptiveLimit: true, AdaptiveLimitMin: 1,
 	QueryWaitTimeout: 2 * time.Minute, ServerConnectTimeout: 15 * time.Second, ServerIdleTimeout: 10 * time.Minute,
 	ServerLifetime: time.Hour, ServerCheckDelay: 30 * time.Second,
 }
@@ -44,7 +48,11 @@ func (l *loader) pool(path yamlpos.Path, u UpstreamEntry) Pool {
 	if l.doc.Has(at("reserve_pool_timeout")) && u.ReservePoolSize == 0 {
 		l.doc.Errorf(at("reserve_pool_timeout"), "reserve_pool_timeout means nothing without reserve_pool_size")
 	}
+	if u.AdaptiveLimitMin > u.DefaultPoolSize {
+		l.doc.Errorf(at("adaptive_limit_min"), "adaptive_limit_min (%d) is more than default_pool_size (%d)", u.AdaptiveLimitMin, u.DefaultPoolSize)
+	}
 	return Pool{
+		Adaptive: u.AdaptiveLimit, AdaptiveLeast: u.AdaptiveLimitMin,
 		Mode: u.PoolMode, Size: u.DefaultPoolSize, MinSize: u.MinPoolSize, ReserveSize: u.ReservePoolSize, MaxConnections: u.MaxDBConnections,
 		ReserveTimeout: u.ReservePoolTimeout, WaitTimeout: u.QueryWaitTimeout, ConnectTimeout: u.ServerConnectTimeout,
 		MaxPrepared: u.MaxPreparedStatements, IdleTimeout: u.ServerIdleTimeout, Lifetime: u.ServerLifetime, CheckDelay: u.ServerCheckDelay,

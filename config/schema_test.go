@@ -66,6 +66,8 @@ func TestDefaultsAreTrue(t *testing.T) {
 		for key, value := range map[string]string{
 			"default_pool_size":       fmt.Sprint(p.Size),
 			"max_prepared_statements": fmt.Sprint(p.MaxPrepared),
+			"adaptive_limit":          fmt.Sprint(p.Adaptive),
+			"adaptive_limit_min":      fmt.Sprint(p.AdaptiveLeast),
 			"min_pool_size":           fmt.Sprint(p.MinSize),
 			"reserve_pool_size":       fmt.Sprint(p.ReserveSize),
 			"reserve_pool_timeout":    short(p.ReserveTimeout),

@@ -121,6 +121,16 @@ func (u *upstream) report(name, value string) {
 	u.parameters = &parameters{values}
 }
 
+// Working reports whether the upstream has something to answer. It makes an upstream what the pool asks when it counts who works.
+func (u *upstream) Working() bool {
+	s := u.relay.attached.Load()
+	if s == nil {
+		return true // its session has only got it, or is about to give it back
+	}
+	empty, _ := s.pipe.state()
+	return !empty
+}
+
 // Check asks for a sign of life: the pool does before it lends a connection that was idle for long.
 func (u *upstream) Check(ctx context.Context) error { return u.alone(ctx, pgwire.AppendSync(nil)) }
 

@@ -27,6 +27,8 @@ func poolOf(upstream *pgconn.Config, p config.Pool, log *slog.Logger) pool.Confi
 		ReserveSize:    p.ReserveSize,
 		ReserveTimeout: p.ReserveTimeout,
 		MaxConnections: p.MaxConnections,
+		Adaptive:       p.Adaptive,
+		AdaptiveLeast:  p.AdaptiveLeast,
 		WaitTimeout:    p.WaitTimeout,
 		ConnectTimeout: p.ConnectTimeout,
 		IdleTimeout:    p.IdleTimeout,
@@ -81,7 +83,8 @@ func (r *running) poolState() observe.Pool {
 		all = append(all, p.Stats())
 	}
 	if r.pool != nil {
-		out.Max = r.pool.Stats().Max
+		s := r.pool.Stats()
+		out.Max, out.Limit = s.Max, s.Limit
 	}
 	for _, s := range all {
 		out.Open += s.Idle + s.InUse

@@ -26,7 +26,7 @@ func bouncerViews(c *Console) []view {
 		{"state", columns("key", "value"), c.state},
 		{"pools", columns("database", "user", "cl_active:int", "cl_waiting:int", "cl_active_cancel_req:int", "cl_waiting_cancel_req:int", "sv_active:int",
 			"sv_active_cancel:int", "sv_being_canceled:int", "sv_idle:int", "sv_used:int", "sv_tested:int", "sv_login:int", "maxwait:int",
-			"maxwait_us:int", "pool_mode", "load_balance_hosts"), c.pools},
+			"maxwait_us:int", "pool_mode", "load_balance_hosts", "sv_limit:int"), c.pools},
 		{"clients", socket, c.clients},
 		{"servers", socket, c.servers},
 		{"databases", columns("name", "host", "port:int", "database", "force_user", "pool_size:int", "min_pool_size:int", "reserve_pool_size:int",
@@ -108,9 +108,9 @@ func (c *Console) pools() []row {
 		n, waiting := c.serverStates(&d)
 		seconds, micros := used(longest(waiting, c.Now()))
 		list = append(list, cells(d.Name, d.Role, max(0, clients[d.Name]-len(waiting)), len(waiting), 0, 0, n.active, 0, 0, n.idle, n.rested, 0, n.login,
-			seconds, micros, d.Mode, nil))
+			seconds, micros, d.Mode, nil, d.Pools[0].Stats().Limit))
 	}
-	return append(list, cells(adminDatabase, adminDatabase, c.Sessions.Counts().Consoles, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "statement", nil))
+	return append(list, cells(adminDatabase, adminDatabase, c.Sessions.Counts().Consoles, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "statement", nil, nil))
 }
 
 // leases are the connections that clients have, and since when others wait, by the clients' numbers.

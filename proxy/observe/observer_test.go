@@ -138,7 +138,7 @@ func TestGaugesComeFromTheirOwners(t *testing.T) {
 	o := New(Options{})
 	o.WatchCache(func() Cache { return Cache{Hits: 5, Misses: 4, Evictions: 3, Entries: 2, Bytes: 1024} })
 	o.WatchPool(func() Pool {
-		return Pool{Open: 7, Idle: 1, InUse: 6, Connecting: 2, Waiting: 1, LongestWait: 1500 * time.Millisecond, Max: 100,
+		return Pool{Open: 7, Idle: 1, InUse: 6, Connecting: 2, Waiting: 1, LongestWait: 1500 * time.Millisecond, Max: 100, Limit: 3,
 			Waits: 8, Waited: 250 * time.Millisecond, Connects: 9, ConnectFailures: 3, Closed: []Closed{{"lost", 4}, {"idle", 5}}}
 	})
 	got := scrape(t, o)
@@ -160,6 +160,7 @@ func TestGaugesComeFromTheirOwners(t *testing.T) {
 	want(t, got, `pgcordon_pool_closed_connections_total{reason="idle"}`, "5")
 	want(t, got, "pgcordon_pool_waiting_sessions", "1")
 	want(t, got, "pgcordon_pool_max_connections", "100")
+	want(t, got, "pgcordon_pool_adaptive_limit", "3")
 }
 
 func TestLimitMetrics(t *testing.T) {
@@ -216,8 +217,8 @@ func TestMetricsFollowPrometheusConventions(t *testing.T) {
 			}
 		}
 	}
-	if ours != 33 {
-		t.Errorf("%d metrics were linted, want all 33", ours)
+	if ours != 34 {
+		t.Errorf("%d metrics were linted, want all 34", ours)
 	}
 	if p, err := promlint.New(strings.NewReader("# TYPE bad counter\nbad 1\n")).Lint(); err != nil || len(p) == 0 {
 		t.Errorf("the linter finds nothing wrong with a bad name: %v, %v", p, err)

@@ -15,6 +15,7 @@ type Pool struct {
 	Waiting     int // sessions that wait for one
 	LongestWait time.Duration
 	Max         int // how many connections there may be
+	Limit       int // how many may run at once, as it was found
 
 	Waits                     uint64 // sessions that had to wait
 	Waited                    time.Duration
@@ -69,6 +70,7 @@ func (o *Observer) WatchPool(state func() Pool) {
 			desc("pgcordon_pool_waiting_sessions", "Sessions that wait for a connection to the upstream server."),
 			desc("pgcordon_pool_longest_wait_seconds", "How long the session that waits for longest has waited."),
 			desc("pgcordon_pool_max_connections", "Connections to the upstream server that there may be."),
+			desc("pgcordon_pool_adaptive_limit", "Connections to the upstream server that may be at work at once before tenants get no second one, as it was found."),
 		),
 		read: func() []float64 {
 			p := state()
@@ -77,7 +79,7 @@ func (o *Observer) WatchPool(state func() Pool) {
 				values = append(values, float64(c.Count))
 			}
 			return append(values, float64(p.Open), float64(p.Idle), float64(p.InUse), float64(p.Connecting), float64(p.Waiting),
-				p.LongestWait.Seconds(), float64(p.Max))
+				p.LongestWait.Seconds(), float64(p.Max), float64(p.Limit))
 		},
 	})
 }

@@ -62,6 +62,10 @@ type Config struct {
 	// MaxConnections is how many there may be with the reserve; 0 for no further limit.
 	MaxConnections int
 
+	// Adaptive keeps tenants that use much from slowing down the others (see governor), by a limit that is never less than AdaptiveLeast; 0 means 1.
+	Adaptive      bool
+	AdaptiveLeast int
+
 	// WaitTimeout is how long Acquire waits.
 	WaitTimeout time.Duration
 	// ConnectTimeout is how long one host may take to answer until it is ready for a query; 0 means 15 s.
@@ -89,6 +93,7 @@ func (c Config) withDefaults() *Config {
 		c.Size = min(c.Size, c.MaxConnections)
 		c.ReserveSize = min(c.ReserveSize, c.MaxConnections-c.Size)
 	}
+	c.AdaptiveLeast = max(1, min(c.AdaptiveLeast, c.Size))
 	c.MinSize = min(c.MinSize, c.Size)
 	return &c
 }

@@ -39,6 +39,7 @@ type Conn struct {
 	party    *party
 	holder   uint64
 	leasedAt time.Time
+	whole    bool // see Request
 }
 
 type state uint8
@@ -97,7 +98,7 @@ func (c *Conn) Release(keep bool) {
 	c.shelf.leased--
 	now := time.Now()
 	p.count.leased += now.Sub(c.leasedAt)
-	p.queue.end(c.party, now)
+	p.end(c, now)
 	switch {
 	case c.dead.Load():
 		p.drop(c, ClosedLost)
@@ -106,6 +107,7 @@ func (c *Conn) Release(keep bool) {
 	default:
 		p.put(c, now)
 	}
+	p.serve(now)
 	p.fill(now)
 	p.unlock()
 }

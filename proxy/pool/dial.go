@@ -83,7 +83,7 @@ func (p *Pool) failed(s *shelf, err error) {
 	if settingRefused(err) {
 		p.used = p.used && p.wanted != s.key
 		for s.waiting > 0 {
-			p.finish(p.queue.next(s, time.Now()), failure)
+			p.finish(s.any(), failure)
 		}
 		return
 	}

@@ -27,6 +27,10 @@
 // used from being lent to being released, whether it works or not, and what runs counts up to now. A tenant that comes back, or is new, begins where the
 // one is who has used the least of those who are there: it has saved nothing while it was away. One that has used more than others and goes is remembered until they have caught up.
 //
+// What runs at once is bounded as well while several tenants are there (governor): a tenant that has a connection gets another only below a limit, which is found by what
+// the tenants with one connection feel, and not the last that are free. Its first is never held back, so nobody waits for ever, and neither are sessions that keep their
+// connection (Request.Whole); a lease that waits for its client does not count. So a connection can be idle while somebody waits.
+//
 // # How connections come and go
 //
 // A connection is made in a goroutine of its own, for nobody in particular: whoever gets one back first serves the first who waits. When that fails,

@@ -1,6 +1,9 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Audit holds what the pool counts against what there is.
 func (p *Pool) Audit() error {
@@ -11,7 +14,7 @@ func (p *Pool) Audit() error {
 		if s.key != key || s.empty() {
 			return fmt.Errorf("a shelf of nothing: %+v", s)
 		}
-		if len(s.idle) > 0 && s.waiting > 0 {
+		if len(s.idle) > 0 && p.queue.next(s, time.Now()) != nil {
 			return fmt.Errorf("%d are idle and %d wait", len(s.idle), s.waiting)
 		}
 		for _, c := range s.idle {

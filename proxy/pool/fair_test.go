@@ -289,13 +289,16 @@ func TestTenantsAreForgotten(t *testing.T) {
 	for i := range 10_000 {
 		party := q.arrive(fmt.Sprint(i), 1, now)
 		q.begin(party, now)
-		now = now.Add(time.Millisecond)
+		now = now.Add(100 * time.Millisecond)
 		q.end(party, now)
+		if again := q.arrive(party.tenant, 1, now); again != party {
+			t.Fatal("a tenant that was just there is not known")
+		}
 	}
 	if n := len(q.shares.parties); n > 2500 {
 		t.Errorf("%d tenants are kept that have nothing", n)
 	}
-	now = now.Add(time.Minute)
+	now = now.Add(time.Hour)
 	for range 2000 {
 		party := q.arrive("last", 1, now)
 		q.begin(party, now)

@@ -8,8 +8,13 @@ func (p *Pool) keep() {
 	defer timer.Stop()
 	for {
 		p.mu.Lock()
-		p.tend(time.Now())
-		p.fill(time.Now())
+		now := time.Now()
+		p.tend(now)
+		p.govern(now)
+		if at := p.governor.next; !at.IsZero() {
+			p.alarm(at)
+		}
+		p.fill(now)
 		next := p.wake
 		select {
 		case <-p.poke: // next knows it

@@ -16,6 +16,9 @@ type party struct {
 	lanes   []*lane
 	spare   *lane // to be used again
 	resting bool  // it is in shares.resting
+	// usual is how long its leases take, in seconds, while it has one at a time, and known of how many that is made. See governor.
+	usual float64
+	known int
 }
 
 // lane holds the waiters of one party for one key.
@@ -48,8 +51,9 @@ const (
 	// arrearsMost is how far behind others a party begins that has used much and was away since, in seconds divided by its weight: it may have held
 	// connections for hours that nobody else wanted.
 	arrearsMost = 1.0
-	// restAtLeast is for how long a party is kept that has nothing: one with a single client has nothing between any two of its transactions.
-	restAtLeast = time.Second
+	// restAtLeast is for how long a party is kept that has nothing: one with a single client has nothing between any two of its transactions, and what is known of how
+	// long its leases take is worth keeping.
+	restAtLeast = time.Minute
 )
 
 // settle charges what has passed.
@@ -66,6 +70,7 @@ func (t *party) active() bool { return t.leases > 0 || t.waiting > 0 }
 // arrive returns the party of a tenant, which wants a connection.
 func (q *queue) arrive(tenant string, weight float64, now time.Time) *party {
 	s := &q.shares
+	s.forget(2, now)
 	if weight <= 0 {
 		weight = 1
 	}
@@ -87,7 +92,6 @@ func (q *queue) arrive(tenant string, weight float64, now time.Time) *party {
 	t.weight = weight
 	q.reckon(now)
 	t.used = min(max(t.used, s.now), s.now+arrearsMost)
-	s.forget(2, now)
 	return t
 }
 

@@ -45,8 +45,9 @@ type Pool struct {
 	// conns are all that were made and not dropped.
 	conns map[*Conn]struct{}
 	// wake is when the keeper looks next; zero for never.
-	wake  time.Time
-	count counters
+	wake     time.Time
+	count    counters
+	governor governor
 }
 
 type drop struct {
@@ -58,6 +59,8 @@ type drop struct {
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg.withDefaults(), poke: make(chan struct{}, 1), empty: make(chan struct{}), shelves: make(map[Key]*shelf),
 		conns: make(map[*Conn]struct{})}
+	p.queue.may = p.may
+	p.governor.limit = 1
 	p.closing, p.close = context.WithCancel(context.Background())
 	p.work.Go(p.keep)
 	return p
@@ -140,6 +143,8 @@ type Request struct {
 	Tenant string
 	Weight float64
 	Holder uint64
+	// Whole is set for a session that keeps the connection to its end, whatever it does with it.
+	Whole bool
 	// Prefer is the connection that the caller had last, or nil: taken if it is idle and of that key, else the one that was used last.
 	Prefer *Conn
 }
@@ -153,15 +158,22 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			p.mu.Unlock()
 			return nil, ErrClosed
 		}
-		s := p.shelves[r.Key]
-		if s == nil || len(s.idle) == 0 {
-			w := p.enqueue(r)
+		s, patience, now := p.shelves[r.Key], p.cfg.ConnectTimeout, time.Now()
+		t := p.queue.arrive(r.Tenant, r.Weight, now)
+		p.governor.asked(t, now)
+		var c *Conn
+		var rested bool
+		if s == nil || len(s.idle) == 0 || !r.Whole && !p.may(t, now) {
+			w := p.enqueue(r, t, now)
 			p.unlock()
-			return p.wait(ctx, w)
+			var err error
+			if c, rested, err = p.wait(ctx, w); err != nil {
+				return nil, err
+			}
+		} else {
+			c, rested = p.lend(s, r, t, now)
+			p.mu.Unlock()
 		}
-		c, rested := p.lend(s, r)
-		patience := p.cfg.ConnectTimeout
-		p.mu.Unlock()
 		if c.Dead() {
 			p.giveUp(c, ClosedLost)
 			continue
@@ -178,7 +190,7 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 }
 
 // lend takes an idle connection off the shelf; rested says that it has to be checked. The lock is held.
-func (p *Pool) lend(s *shelf, r Request) (c *Conn, rested bool) {
+func (p *Pool) lend(s *shelf, r Request, t *party, now time.Time) (c *Conn, rested bool) {
 	c = r.Prefer
 	if c == nil || !s.take(c) {
 		c = s.idle[len(s.idle)-1]
@@ -189,12 +201,29 @@ func (p *Pool) lend(s *shelf, r Request) (c *Conn, rested bool) {
 	p.inUse++
 	s.leased++
 	p.wanted = s.key
-	now := time.Now()
-	c.state, c.leasedAt, c.holder = leased, now, r.Holder
-	c.party = p.queue.arrive(r.Tenant, r.Weight, now)
-	p.queue.begin(c.party, now)
+	c.state, c.leasedAt, c.holder, c.party = leased, now, r.Holder, t
+	p.begin(c, r.Whole, now)
 	p.count.leases++
-	return c, p.cfg.CheckDelay > 0 && now.Sub(c.idleAt) > p.cfg.CheckDelay
+	p.watch(now)
+	return c, p.rested(c, now)
+}
+
+// rested reports whether an idle connection has to be checked before it is used. The lock is held.
+func (p *Pool) rested(c *Conn, now time.Time) bool {
+	return p.cfg.CheckDelay > 0 && now.Sub(c.idleAt) > p.cfg.CheckDelay
+}
+
+// begin counts a lease to the party of a connection, end counts it back. The lock is held.
+func (p *Pool) begin(c *Conn, whole bool, now time.Time) {
+	if c.whole = whole; whole {
+		p.governor.whole++
+	}
+	p.queue.begin(c.party, now)
+}
+
+func (p *Pool) end(c *Conn, now time.Time) {
+	p.ended(c, now)
+	p.queue.end(c.party, now)
 }
 
 // alive asks the backend of a connection for a sign of life.
@@ -248,7 +277,7 @@ func (p *Pool) yields(c *Conn, now time.Time) bool {
 		return false
 	}
 	first := p.queue.foremost(now)
-	return first.shelf != c.shelf && first.shelf.dialling == 0 && p.mayDial(now) &&
+	return first != nil && first.shelf != c.shelf && first.shelf.dialling == 0 && p.mayDial(now) &&
 		now.Sub(first.since) > keyPatience && now.Sub(c.made) > keyPatience
 }
 
@@ -271,7 +300,7 @@ func (p *Pool) giveUp(c *Conn, why Reason) {
 	now := time.Now()
 	p.inUse--
 	c.shelf.leased--
-	p.queue.end(c.party, now)
+	p.end(c, now)
 	p.drop(c, why)
 	p.fill(now)
 }

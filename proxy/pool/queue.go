@@ -12,6 +12,7 @@ type waiter struct {
 	lane   *lane
 	number uint64 // in the order of arrival
 	holder uint64
+	whole  bool // see Request
 	// since is when it has come, until when it gives up and reserveAt when the reserve may serve it; zero for never.
 	since, until, reserveAt time.Time
 	// reserve is set from reserveAt on.
@@ -70,6 +71,8 @@ func (l *list) remove(w *waiter, kind int) {
 type outcome struct {
 	conn *Conn
 	err  error
+	// rested says that the connection has to be checked.
+	rested bool
 }
 
 // waiters are used again: under load every request waits.
@@ -83,6 +86,8 @@ type queue struct {
 	// shelves are the keys that somebody waits for.
 	shelves []*shelf
 	numbers uint64
+	// may says whether a party that has leases may have another now; nil: any may.
+	may func(*party, time.Time) bool
 	// patient counts those whom the reserve may not serve yet.
 	patient int
 }
@@ -146,10 +151,13 @@ func (q *queue) remove(w *waiter) {
 	w.lane = nil
 }
 
-// next is who gets a connection of this key; nil for nobody.
+// next is who gets a connection of this key; nil for nobody, or when all who wait are held back.
 func (q *queue) next(s *shelf, now time.Time) *waiter {
 	best := s.calm.first()
 	for _, l := range s.busy.lanes {
+		if q.may != nil && !l.list.first.whole && !q.may(l.party, now) {
+			continue
+		}
 		l.party.settle(now)
 		if best == nil || l.before(best) {
 			best = l
@@ -159,6 +167,17 @@ func (q *queue) next(s *shelf, now time.Time) *waiter {
 		return nil
 	}
 	return best.first
+}
+
+// any is one who waits for a connection of this key; nil for nobody.
+func (s *shelf) any() *waiter {
+	if l := s.calm.first(); l != nil {
+		return l.list.first
+	}
+	if len(s.busy.lanes) > 0 {
+		return s.busy.lanes[0].list.first
+	}
+	return nil
 }
 
 // foremost is who comes first of all; nil for nobody.

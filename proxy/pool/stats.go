@@ -38,6 +38,7 @@ type Stats struct {
 	Idle       int
 	Connecting int // connections that are being made
 	Max        int // connections that there may be, with the reserve
+	Limit      int // leases that may run at once, as the governor has found; Size where it does not matter
 	Waiting    int // callers of Acquire that wait
 	// LongestWait is how long the first of them has waited.
 	LongestWait time.Duration
@@ -62,6 +63,7 @@ func (p *Pool) Stats() Stats {
 		Waits: p.count.waits, Waited: p.count.waited, Leases: p.count.leases, Leased: p.count.leased,
 		Connects: p.count.connects, ConnectFailures: p.count.connectFailures, Closed: p.count.closed,
 	}
+	s.Limit = p.limit(time.Now())
 	if w := p.queue.first; w != nil {
 		s.LongestWait = time.Since(w.since)
 	}

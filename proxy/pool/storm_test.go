@@ -28,7 +28,7 @@ func TestStorm(t *testing.T) {
 	before := runtime.NumGoroutine()
 	p := pool.New(pool.Config{Upstream: upstream(t, pg), Backend: newReader, Size: size, MinSize: 2, ReserveSize: reserve,
 		ReserveTimeout: 20 * time.Millisecond, WaitTimeout: 20 * time.Second, Lifetime: 300 * time.Millisecond,
-		IdleTimeout: 50 * time.Millisecond, CheckDelay: 5 * time.Millisecond})
+		IdleTimeout: 50 * time.Millisecond, CheckDelay: 5 * time.Millisecond, Adaptive: true})
 
 	w := &storm{pool: p, seed: seed, turns: turns, most: size + reserve}
 	failures := make(chan error, clients)
@@ -136,7 +136,8 @@ func (w *storm) client(n uint64) error {
 		if r.IntN(4) == 0 {
 			ctx, stop = context.WithTimeout(ctx, time.Duration(r.IntN(20))*time.Millisecond)
 		}
-		c, err := w.pool.Acquire(ctx, pool.Request{Key: pool.NewKey(named(key)), Prefer: last})
+		c, err := w.pool.Acquire(ctx, pool.Request{Key: pool.NewKey(named(key)), Prefer: last, Tenant: fmt.Sprint(r.IntN(5)),
+			Weight: 1 + r.Float64(), Whole: r.IntN(20) == 0})
 		stop()
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):

@@ -6,10 +6,9 @@ import (
 )
 
 // enqueue puts a request into the queue, and sees to it that there will be a connection for it. The lock is held.
-func (p *Pool) enqueue(r Request) *waiter {
+func (p *Pool) enqueue(r Request, t *party, now time.Time) *waiter {
 	w := waiters.Get().(*waiter)
-	now := time.Now()
-	w.shelf, w.party, w.holder, w.since = p.shelf(r.Key), p.queue.arrive(r.Tenant, r.Weight, now), r.Holder, now
+	w.shelf, w.party, w.holder, w.since, w.whole = p.shelf(r.Key), t, r.Holder, now, r.Whole
 	w.until, w.reserveAt, w.reserve = time.Time{}, time.Time{}, p.cfg.ReserveTimeout <= 0
 	if p.cfg.WaitTimeout > 0 {
 		w.until = w.since.Add(p.cfg.WaitTimeout)
@@ -19,11 +18,12 @@ func (p *Pool) enqueue(r Request) *waiter {
 	}
 	p.queue.push(w)
 	p.fill(now)
+	p.watch(now)
 	return w
 }
 
 // wait returns when w is served or has failed.
-func (p *Pool) wait(ctx context.Context, w *waiter) (*Conn, error) {
+func (p *Pool) wait(ctx context.Context, w *waiter) (c *Conn, rested bool, err error) {
 	done := ctx.Done()
 	var alarm <-chan time.Time
 	var timer *time.Timer
@@ -36,12 +36,12 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*Conn, error) {
 		select {
 		case got := <-w.ready:
 			waiters.Put(w)
-			return got.conn, got.err
+			return got.conn, got.rested, got.err
 		case <-done:
-			if c, _ := p.leave(w); c != nil {
+			if c, _, _ := p.leave(w); c != nil {
 				c.Release(true)
 			}
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		case now := <-alarm:
 			if !w.until.IsZero() && !now.Before(w.until) {
 				return p.leave(w)
@@ -74,7 +74,7 @@ func (p *Pool) fromReserve(w *waiter) {
 }
 
 // leave takes w out of the queue, unless it has had its outcome: it has waited in vain for a connection to become free, or to be made.
-func (p *Pool) leave(w *waiter) (*Conn, error) {
+func (p *Pool) leave(w *waiter) (c *Conn, rested bool, err error) {
 	p.mu.Lock()
 	if w.queued {
 		err := ErrExhausted
@@ -86,7 +86,7 @@ func (p *Pool) leave(w *waiter) (*Conn, error) {
 	p.unlock()
 	got := <-w.ready
 	waiters.Put(w)
-	return got.conn, got.err
+	return got.conn, got.rested, got.err
 }
 
 // finish tells w the outcome; a connection counts as leased already. The lock is held.
@@ -99,7 +99,7 @@ func (p *Pool) finish(w *waiter, got outcome) {
 	if c := got.conn; c != nil {
 		p.count.leases++
 		c.party, c.holder, c.leasedAt = t, w.holder, now
-		p.queue.begin(t, now)
+		p.begin(c, w.whole, now)
 	} else {
 		p.queue.rest(t)
 	}
