@@ -18,7 +18,6 @@ type server struct {
 	// flood has so many clients; each sends work of that length. Quiet is a tenant with one client that sends work of a millisecond every ten.
 	flood                    int
 	length                   time.Duration
-	floodParty, quietParty   *party
 	floodWaits               int
 	quietAt                  time.Time
 	quietTimes               []time.Duration
