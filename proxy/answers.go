@@ -299,6 +299,17 @@ func (r *relay) tooMany(run *execution) *failure {
 	return f
 }
 
+// refusedWord is what the message of an error calls a statement of the client's that is refused in a transaction that is read only; empty when it stays as it is.
+func (r *relay) refusedWord(run *execution, state, message string) string {
+	if word := cmp.Or(run.word(), r.s.executing(run)); word != "" && state == stateReadOnly {
+		return word
+	}
+	if message == readOnly("SELECT") {
+		return run.locks()
+	}
+	return ""
+}
+
 // failed handles an error of the upstream's.
 func (r *relay) failed(body []byte, e *expectation) error {
 	fields := pgwire.Fields(body)
@@ -311,8 +322,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	if p := e.clientPosition(fields.Get(pgwire.FieldPosition), r.s.who.Tenant); p > 0 {
 		text = pgwire.AppendField(text, 0, pgwire.FieldPosition, strconv.Itoa(p))
 	}
-	text = e.clientMessage(text)
-	text = e.copyError(text, fields)
+	text = e.copyError(e.clientMessage(text), fields)
 	r.scratch = text
 	if severity := fields.Get(pgwire.FieldSeverityPlain); severity == severityFatal || severity == "PANIC" {
 		r.fatal = true
@@ -349,10 +359,8 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:
 		e.run.state = state
-		if word := cmp.Or(e.run.word(), r.s.executing(e.run)); word != "" && state == stateReadOnly { // the message names the statement
+		if word := r.refusedWord(e.run, state, fields.Get(pgwire.FieldMessage)); word != "" {
 			text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
-		} else if locks := e.run.locks(); locks != "" && fields.Get(pgwire.FieldMessage) == readOnly("SELECT") {
-			text = (&failure{state: state, message: readOnly(locks)}).response(nil, severityError)
 		}
 		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {
 			e.run.limit = limit.StatementTimeout
