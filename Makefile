@@ -20,7 +20,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-micro build isolation mutation setup soak
+.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-neighbour bench-limits bench-micro build isolation mutation setup soak
 
 # build: the program, bin/pgcordon
 build:
@@ -82,6 +82,14 @@ mutation: setup
 # bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
 bench: setup
 	go run ./bench --output bench/results $(BENCHFLAGS)
+
+# bench-neighbour: a quiet tenant beside one that floods: direct, PgBouncer and pgcordon in turn
+bench-neighbour: setup
+	go run ./bench --output bench/results --workloads short-flood,long-flood --targets direct,pgbouncer-transaction,pgcordon-transaction --rounds 5 $(BENCHFLAGS)
+
+# bench-limits: what counting costs: all limits on, and never reached, beside none
+bench-limits: setup
+	go run ./bench --output bench/results --workloads limits --targets pgcordon-transaction,pgcordon-unlimited --rounds 7 $(BENCHFLAGS)
 
 # bench-micro: what the parts cost, with benchstat; fills the table in bench/README.md
 bench-micro: setup

@@ -98,6 +98,8 @@ func All(z Sizes) []Workload {
 			Targets: neighbours, Data: "neighbour", Run: runNeighbour(floodShort)},
 		{Name: report.LongFlood, About: "the same beside long statements", Clients: []int{z.Flood}, NeedsPgbench: true,
 			Targets: neighbours, Data: "neighbour", Run: runNeighbour(floodLong)},
+		{Name: report.Limits, About: "pgbench's SELECT of one row, with all limits on and with none", Modes: []string{"simple", "prepared"}, Clients: []int{16}, NeedsPgbench: true,
+			Targets: []string{report.CordonTransaction, report.Unlimited}, Data: "pgbench", Run: runPgbench(report.SelectOnly)},
 		{Name: report.Clients, About: "many idle clients, then some of them active over few connections", Clients: []int{z.Idle}, Once: true,
 			Targets: []string{report.BouncerTransaction, report.CordonTransaction}, Data: "pgbench", Run: runIdle},
 	}

@@ -17,6 +17,8 @@ const (
 	// Few and Many are pgcordon with a small and with a large policy.
 	Few  = "pgcordon-few-tenants"
 	Many = "pgcordon-many-tenants"
+	// Unlimited is pgcordon without limits.
+	Unlimited = "pgcordon-unlimited"
 	// Parser is libpg_query's parser, Planner all that pgcordon does with a new text, both without a network.
 	Parser  = "parse-alone"
 	Planner = "plan-alone"
@@ -35,6 +37,7 @@ const (
 	Clients    = "many-clients"
 	ShortFlood = "short-flood"
 	LongFlood  = "long-flood"
+	Limits     = "limits"
 )
 
 // Goal is something that pgcordon aims at, and what was measured of it.
@@ -115,7 +118,7 @@ func (r *Results) Judge() {
 	for _, c := range r.of(Tenants, nil, nil) {
 		many.add(c, Many+" / "+Few, c.Ratio(Many, Few, Throughput), 0.95, false, "")
 	}
-	r.Targets = append(r.Targets, many, r.neighbour())
+	r.Targets = append(r.Targets, many, r.neighbour(), r.limits())
 }
 
 // of are the cells of a workload; nil leaves modes or clients open. A quick run has other numbers of clients.
@@ -252,6 +255,15 @@ func (r *Results) neighbour() Goal {
 		for _, c := range r.of(workload, nil, nil) {
 			g.add(c, CordonTransaction, c.Stat(CordonTransaction, Beside), maxNeighbour, true, "")
 		}
+	}
+	return g
+}
+
+func (r *Results) limits() Goal {
+	g := Goal{What: "All limits on, and never reached: CPU per transaction and transactions per second to none", Want: "within 2 %"}
+	for _, c := range r.of(Limits, nil, nil) {
+		g.add(c, "CPU, "+CordonTransaction+" / "+Unlimited, c.Ratio(CordonTransaction, Unlimited, CPU), 1.02, true, "")
+		g.add(c, CordonTransaction+" / "+Unlimited, c.Ratio(CordonTransaction, Unlimited, Throughput), 0.98, false, "")
 	}
 	return g
 }

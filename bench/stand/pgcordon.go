@@ -22,6 +22,8 @@ type variant struct {
 	shares  bool
 	tables  []Table
 	tenants int
+	// unlimited leaves the limits out.
+	unlimited bool
 }
 
 // The sizes of the small policy. The large one has ManyTables tables, and as many tenants as the many-tenants workload has made rows for.
@@ -49,6 +51,7 @@ func (s *Stand) addPgcordons(ctx context.Context) error {
 	for _, v := range []variant{
 		{name: report.CordonSession, tables: s.public},
 		{name: report.CordonTransaction, shares: true, tables: s.public},
+		{name: report.Unlimited, shares: true, tables: s.public, unlimited: true},
 	} {
 		if err := s.addPgcordon(ctx, v); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
@@ -83,7 +86,7 @@ func (s *Stand) addPgcordon(ctx context.Context, v variant) error {
 		return err
 	}
 	t := &Target{Name: v.name, Connections: s.dedicated(), Tenants: v.tenants, DSN: s.clientDSN(port, Login), Password: Password,
-		neighbour: s.clientDSN(port, NeighbourLogin)}
+		neighbour: s.clientDSN(port, NeighbourLogin), Only: v.unlimited}
 	if v.tenants > 0 {
 		t.DSN = s.clientDSN(port, ActingLogin)
 	}
@@ -133,6 +136,20 @@ func sharesConnections(ctx context.Context, t *Target) bool {
 	return true
 }
 
+// neverReached are all limits, on each tenant and on each of its users, higher than anything here gets. Only changes_per_statement is left out: it adds a round trip to some
+// statements that change rows.
+func neverReached(tenant bool) map[string]any {
+	limits := map[string]any{
+		"connections": 100_000, "statements_at_once": 100_000, "statements_per_second": 10_000_000, "burst": 10_000_000, "wait": "1s",
+		"rows_per_second": 1e11, "bytes_per_second": 1e13, "rows_per_statement": 100_000_000_000,
+		"statement_timeout": "10m", "transaction_timeout": "1h", "idle_in_transaction_timeout": "1h"}
+	if tenant {
+		limits["each_user"] = neverReached(false)
+		limits["storage_rows"], limits["storage_bytes"] = int64(1e15), int64(1e18)
+	}
+	return limits
+}
+
 // settings are the user's pgcordon.yaml, or the defaults, with what the run needs. The limits are on and never reached: what they
 // cost is part of the measurement.
 func (s *Stand) settings(v variant, connections, port int) ([]byte, error) {
@@ -146,9 +163,10 @@ func (s *Stand) settings(v variant, connections, port int) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", s.opts.Config, err)
 		}
 	} else {
-		all["limits"] = map[string]any{"defaults": map[string]any{
-			"connections": 100_000, "statements_per_second": 10_000_000, "burst": 10_000_000, "wait": "1s",
-			"rows_per_statement": 100_000_000, "statement_timeout": "10m"}}
+		all["limits"] = map[string]any{"defaults": neverReached(true)}
+	}
+	if v.unlimited {
+		delete(all, "limits")
 	}
 	upstream, _ := all["upstream"].(map[string]any)
 	if upstream == nil {

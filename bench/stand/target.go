@@ -25,6 +25,8 @@ type Target struct {
 	NoPrepared bool
 	// Tenants is how many tenants ActingLogin can act for, where the policy is made for that; 0 elsewhere.
 	Tenants int
+	// Only is set for a target that is measured only where a workload asks for it.
+	Only bool
 	// neighbour is the login of another tenant; empty: whoever logs in sees all rows.
 	neighbour string
 

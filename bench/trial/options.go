@@ -43,7 +43,7 @@ type Options struct {
 
 // Targets are all that can be asked for.
 var Targets = []string{report.Direct, report.Relay, report.BouncerSession, report.BouncerTransaction, report.CordonSession, report.CordonTransaction,
-	report.Few, report.Many}
+	report.Few, report.Many, report.Unlimited}
 
 // Modes are all that can be asked for.
 var Modes = []string{"simple", "extended", "prepared"}

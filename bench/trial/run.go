@@ -129,7 +129,7 @@ func (r *run) cells(workloads []load.Workload) (cells []*cell) {
 // targets are those that can do a cell; of the others the cell says why they cannot.
 func (r *run) targets(c *cell) (able []*stand.Target) {
 	for _, t := range r.stand.Targets {
-		if c.workload.Targets == nil && t.Tenants > 0 || c.workload.Targets != nil && !slices.Contains(c.workload.Targets, t.Name) {
+		if c.workload.Targets == nil && (t.Tenants > 0 || t.Only) || c.workload.Targets != nil && !slices.Contains(c.workload.Targets, t.Name) {
 			continue
 		}
 		switch why := t.Holds(c.Clients); {
