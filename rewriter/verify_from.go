@@ -229,13 +229,17 @@ func (s *sweeper) table(r *pg.RangeVar) *policy.BoundTable {
 // the left side of a RIGHT JOIN, and none of a FULL JOIN. What stands on a nullable side must be confined there: a condition above
 // would come too late, or turn the join into an inner one.
 func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
-	start, shared := len(e.names.names), len(e.names.shared)
+	outer := e
+	if j.Alias != nil { // hides the names within, which may be those of items beside it
+		e = sweepEnv{names: &sweepScope{parent: e.names}, ctes: e.ctes}
+	}
+	start := len(e.names.names)
 	left := s.fromItem(j.Larg, e)
 	right := s.fromItem(j.Rarg, e)
 	if s.err != nil {
 		return nil
 	}
-	on := sweepEnv{names: &sweepScope{names: e.names.names[start:], parent: e.names.parent}, ctes: e.ctes}
+	on := sweepEnv{names: &sweepScope{names: e.names.names[start:], parent: outer.names.parent}, ctes: e.ctes}
 	if j.IsNatural || len(j.UsingClause) > 0 {
 		s.implied("NATURAL or USING", "=")
 	}
@@ -256,16 +260,15 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 	if j.Alias != nil || j.IsNatural {
 		s.nothingHidden(e.names.names[start:], "a join whose columns are taken together")
 	}
-	if j.Alias != nil { // hides the names within
+	if j.Alias != nil {
 		todo = append(todo, above...)
 		above = nil
-		e.names.names = e.names.names[:start]
-		if len(e.names.shared) > shared {
-			e.names.shared = append(e.names.shared[:shared], j.Alias.Aliasname)
+		if len(e.names.shared) > 0 {
+			outer.names.shared = append(outer.names.shared, j.Alias.Aliasname)
 		}
-		s.addAlias(e, j.Alias)
+		s.addAlias(outer, j.Alias)
 	}
-	s.addAlias(e, j.JoinUsingAlias)
+	s.addAlias(outer, j.JoinUsingAlias)
 	s.unconfined(todo, "its join")
 	s.fields(j.ProtoReflect(), e, "larg", "rarg", "quals")
 	return above
