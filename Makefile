@@ -75,9 +75,9 @@ soak: setup
 isolation: setup
 	PGCORDON_ISOLATION_N=$(N) go test -count=1 -v -timeout 0 -run TestTwoWorlds ./test/isolation
 
-# mutation: leaves out one rule after the other, to prove that the golden corpora and the two-world test notice
+# mutation: leaves out one rule after the other, to prove that the golden corpora, the sweep and the two-world test notice
 mutation: setup
-	go test -tags mutation -json -timeout 20m -count=1 -run "TestEachRuleIsNoticed|TestFindsWhatIsLeftOut" ./rewriter ./test/isolation | go run ./scripts/testsummary -counts "$(COUNTS)"
+	go test -tags mutation -json -timeout 20m -count=1 -run "TestEachRuleIsNoticed|TestSweepNotices|TestFindsWhatIsLeftOut" ./rewriter ./test/isolation | go run ./scripts/testsummary -counts "$(COUNTS)"
 
 # bench: direct, a bare relay, PgBouncer and pgcordon in turn; make bench BENCHFLAGS=--quick for a smoke test
 bench: setup

@@ -52,6 +52,37 @@ func TestEachRuleIsNoticed(t *testing.T) {
 	}
 }
 
+// TestSweepNotices leaves out rules that the sweep has counterparts of, with the sweep on: it must refuse what comes of it.
+func TestSweepNotices(t *testing.T) {
+	for place, least := range map[string]int{"": 0, "collations that differ": 5, "values that fail late": 5, "WHERE of the target": 20, "marked rows": 10,
+		"schema of a relation": 100, "tenant column of INSERT": 20} {
+		n := sweptCases(t, place)
+		t.Logf("%-60s %d cases are refused by the sweep", place, n)
+		if n < least || place == "" && n > 0 {
+			t.Errorf("%q: the sweep refuses %d cases", place, n)
+		}
+	}
+}
+
+// sweptCases counts the golden cases that the sweep refuses when a rule is left out.
+func sweptCases(t *testing.T, place string) int {
+	Omit(place)
+	Sweep(true)
+	defer Omit("")
+	defer Sweep(false)
+	refused := 0
+	r := New(goldenBound(t), Options{})
+	datadriven.Walk(t, "testdata/golden", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if strings.Contains(golden(t, r, d), " "+ruleSweep+": ") {
+				refused++
+			}
+			return d.Expected
+		})
+	})
+	return refused
+}
+
 // changedCases counts the golden cases whose output changes when a rule is left out.
 func changedCases(t *testing.T, place string) int {
 	Omit(place)

@@ -219,7 +219,7 @@ func (r *Rewriter) print(p *pass, tree *pg.ParseResult, plan *Plan) *Denial {
 	plan.hidden, plan.through = r.hidden, p.throughs > 0
 	plan.names = clientPlaces(p.names, p.req.SQL)
 	plan.Effects = p.effects | effectsOf(plan, plan.SQL)
-	if !mutating {
+	if sweeping() {
 		tenants := map[int32]policy.ColumnType{}
 		for _, t := range plan.Tenants {
 			tenants[int32(t.Number)] = t.Type

@@ -147,6 +147,8 @@ type sweeper struct {
 	shared int
 	// ownParams is set inside PREPARE, where every parameter that is not the tenant's is the prepared statement's own.
 	ownParams bool
+	// inOrder are the names of a condition whose parts run in the order in which they are written.
+	inOrder *sweepScope
 	// names is set once a cast to a type like regclass has been seen.
 	names bool
 	err   error

@@ -61,7 +61,7 @@ func (s *sweeper) copyFrom(c *pg.CopyStmt) {
 		}
 		tables = []openTable{{fromName: ref, table: table, target: true, live: true}}
 	}
-	s.confine(c.WhereClause, in, tables, "the WHERE of COPY")
+	s.confineInOrder(c.WhereClause, in, tables, "the WHERE of COPY")
 	s.fields(c.ProtoReflect(), in, "relation", "attlist", "options", "where_clause")
 }
 

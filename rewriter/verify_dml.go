@@ -196,7 +196,7 @@ func (s *sweeper) conflict(c *pg.OnConflictClause, e sweepEnv, table *policy.Bou
 		}
 	case pg.OnConflictAction_ONCONFLICT_UPDATE:
 		s.addName(e, fromName{name: "excluded", table: table})
-		s.confine(c.WhereClause, e, s.open(openTable{fromName: ref, table: table, target: true}), "the WHERE of DO UPDATE")
+		s.confineInOrder(c.WhereClause, e, s.open(openTable{fromName: ref, table: table, target: true}), "the WHERE of DO UPDATE")
 		s.assignments(c.TargetList, e, table)
 	default:
 		s.fail("ON CONFLICT %v", c.Action)

@@ -235,6 +235,7 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 	}
 	start := len(e.names.names)
 	left := s.fromItem(j.Larg, e)
+	middle := len(e.names.names)
 	right := s.fromItem(j.Rarg, e)
 	if s.err != nil {
 		return nil
@@ -242,6 +243,7 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 	on := sweepEnv{names: &sweepScope{names: e.names.names[start:], parent: outer.names.parent}, ctes: e.ctes}
 	if j.IsNatural || len(j.UsingClause) > 0 {
 		s.implied("NATURAL or USING", "=")
+		s.merged(j, e.names.names[start:middle], e.names.names[middle:])
 	}
 	var todo, above []openTable
 	switch j.Jointype {
@@ -272,6 +274,13 @@ func (s *sweeper) join(j *pg.JoinExpr, e sweepEnv) []openTable {
 	s.unconfined(todo, "its join")
 	s.fields(j.ProtoReflect(), e, "larg", "rarg", "quals")
 	return above
+}
+
+// confineInOrder does so for a condition on single rows, of which no planner changes the order.
+func (s *sweeper) confineInOrder(where *pg.Node, e sweepEnv, tables []openTable, place string) {
+	s.inOrder = e.names
+	s.confine(where, e, tables, place)
+	s.inOrder = nil
 }
 
 // confine checks a condition that must confine all of the tables.
@@ -310,6 +319,9 @@ func (s *sweeper) conditions(n *pg.Node, e sweepEnv, tables []openTable) []openT
 	}
 	if ok && p.mark == noMark {
 		s.fail("%s.%s = $%d confines no table at its place", p.relation, p.column, p.param)
+	}
+	if e.names != s.inOrder {
+		s.early(n, e)
 	}
 	s.walk(n.ProtoReflect(), e)
 	return tables

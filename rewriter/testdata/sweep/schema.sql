@@ -33,3 +33,5 @@ CREATE TABLE memos (id bigint PRIMARY KEY, tenant_id text NOT NULL, gone boolean
 CREATE TABLE visits (id bigint PRIMARY KEY, tenant_id text NOT NULL, left_on date);
 CREATE TABLE regions (code text PRIMARY KEY, retired date);
 CREATE TABLE places (id int PRIMARY KEY, tenant_id text NOT NULL, at point);
+CREATE TABLE words (id bigint PRIMARY KEY, tenant_id text NOT NULL, c text COLLATE "C", posix text COLLATE "POSIX", plain text);
+CREATE TABLE posix_words (word text COLLATE "POSIX" PRIMARY KEY, c text COLLATE "POSIX");
