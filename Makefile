@@ -20,7 +20,7 @@ BENCHFLAGS ?=
 DEMOFLAGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: demo test test-matrix test-orms test-suites race lint fuzz bench bench-neighbour bench-limits bench-micro build isolation mutation setup soak
+.PHONY: demo test test-sessions test-matrix test-orms test-suites race lint fuzz bench bench-neighbour bench-limits bench-micro build isolation mutation setup soak
 
 # build: the program, bin/pgcordon
 build:
@@ -39,6 +39,10 @@ test: setup
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./scripts/testsummary -counts "$(COUNTS)" || status=1; \
 	exit $$status
+
+# test-sessions: the attacks, every eighth of the corpus, and the drivers, with all clients in pool_mode session
+test-sessions: setup
+	PGCORDON_POOL_MODE=session go test -json -short -timeout 20m ./test/attack ./test/drivers | go run ./scripts/testsummary -counts "$(COUNTS)"
 
 # test-matrix: all tests that talk to Postgres, on servers of the other majors, which npm fetches once
 test-matrix: setup

@@ -144,7 +144,7 @@ func (s *stormer) cancel(key *pgproto3.CancelRequest) {
 // TestStorm has many clients of two tenants on few connections, who vanish, cancel, fail and come back: nothing of one reaches another, and at the end
 // everything is back.
 func TestStorm(t *testing.T) {
-	w := newWorld(t, worldOptions{pool: pool.Config{Size: 3}, prepared: 2})
+	w := newWorld(t, worldOptions{pool: pool.Config{Size: 3}, prepared: 2, cache: 256 << 10})
 	for _, user := range []string{"acme_app", "globex_app"} {
 		dialRaw(t, w.dsnOf(user)).clean("SELECT 1")
 	}

@@ -71,6 +71,8 @@ type world struct {
 	seen     *recorder
 	listener net.Listener
 	served   chan error
+	// cache is how large the cache of plans is; 0 for as large as usual.
+	cache int
 	// trust lets the roles of databases that are a tenant's own be superusers.
 	trust bool
 }
@@ -84,6 +86,8 @@ type worldOptions struct {
 	wire   proxy.Wire
 	pool   pool.Config
 	tls    proxy.TLS
+	// cache is how large the cache of plans is.
+	cache int
 	// prepared is how many prepared statements a connection keeps.
 	prepared int
 	pg       *throwaway.Postgres
@@ -95,7 +99,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.pg == nil {
 		o.pg = throwawaytest.ForTest(t)
 	}
-	w := &world{t: t, pg: o.pg, database: throwawaytest.Database(t, o.pg, schema), seen: &recorder{}, served: make(chan error, 1)}
+	w := &world{t: t, pg: o.pg, database: throwawaytest.Database(t, o.pg, schema), cache: o.cache, seen: &recorder{}, served: make(chan error, 1)}
 	w.gate = limit.NewGate(func(_ policy.TenantID, user string) limit.Limits {
 		if user != "" {
 			return o.userLimits
@@ -138,7 +142,7 @@ func (w *world) planner(text string) *rewriter.Rewriter {
 	must(w.t, err)
 	parsed, err := policy.ParsePolicy("policy.yaml", []byte(text))
 	must(w.t, err)
-	return rewriter.New(policy.Bind(parsed, snapshot), rewriter.Options{Log: slog.New(slog.NewTextHandler(&logger{t: w.t}, nil))})
+	return rewriter.New(policy.Bind(parsed, snapshot), rewriter.Options{CacheBytes: w.cache, Log: slog.New(slog.NewTextHandler(&logger{t: w.t}, nil))})
 }
 
 // refresh binds the policy to the catalog as it is now.

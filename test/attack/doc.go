@@ -13,7 +13,8 @@
 //	testdata/elsewhere      those of the corpus that other tests play
 //	testdata/overrides      where the outcome differs from what a case expects, and why that is sound
 //
-// Every statement is tried in the simple protocol and, if it stands alone, in the extended one too.
+// Every statement is tried in the simple protocol and, if it stands alone, in the extended one too. Clients share upstream connections: with
+// PGCORDON_POOL_MODE=two they take turns on two of them, which takes longer; with PGCORDON_POOL_MODE=session each keeps its own.
 //
 // # Adding a case
 //

@@ -101,6 +101,11 @@ type site struct {
 
 const password = "wile e."
 
+// poolMode is "session" when all clients are in pool_mode session, and "two" when they take turns on two connections.
+var poolMode = os.Getenv("PGCORDON_POOL_MODE")
+
+var sessions = poolMode == "session"
+
 var verifier = sync.OnceValue(func() auth.Verifier {
 	v, err := auth.MakeVerifier(password, auth.MinIterations)
 	if err != nil {
@@ -127,11 +132,16 @@ func newSite(t testing.TB, w *world, database string) *site {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	upstream, err := pgconn.ParseConfig(w.pg.DSN("app_proxy", database))
 	must(t, err)
-	s.pool = pool.New(pool.Config{Upstream: upstream, Size: 100, Backend: proxy.NewBackend(quiet, 0)})
+	sizes := pool.Config{Size: 100}
+	if poolMode == "two" { // a case that needs more in transactions that are open gets them after a while
+		sizes = pool.Config{Size: 2, ReserveSize: 98, ReserveTimeout: 5 * time.Millisecond}
+	}
+	sizes.Upstream, sizes.Backend = upstream, proxy.NewBackend(quiet, 0)
+	s.pool = pool.New(sizes)
 	s.eager = &switchable{Planner: eager.New(bound, quiet)}
 	users := auth.NewDirectory([]auth.User{
-		{Name: "attacker", Verifier: verifier(), Tenant: w.attacker},
-		{Name: "victim", Verifier: verifier(), Tenant: w.victim},
+		{Name: "attacker", Verifier: verifier(), Tenant: w.attacker, SessionPool: sessions},
+		{Name: "victim", Verifier: verifier(), Tenant: w.victim, SessionPool: sessions},
 	})
 	s.server = proxy.New(proxy.Config{Log: quiet, Gate: limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
 		Active: proxy.Active{Planner: s.eager, Users: users, Pool: s.pool,

@@ -92,11 +92,11 @@ func (h *hunt) run() {
 }
 
 // worlds makes a round's databases, with a proxy before the shared one.
-func (h *hunt) worlds(ctx context.Context, s *Schema, planSettings []string) (*Worlds, error) {
+func (h *hunt) worlds(ctx context.Context, s *Schema, planSettings []string, sessions bool) (*Worlds, error) {
 	return NewWorlds(ctx, h.pg, s, Shared{
 		PlanSettings: planSettings,
 		Front: func(ctx context.Context, database string) (Front, error) {
-			p, err := StartProxy(ctx, h.pg, database, s)
+			p, err := StartProxy(ctx, h.pg, database, s, sessions)
 			if err == nil {
 				p.prepared = &h.prepared
 			}
@@ -119,7 +119,7 @@ func (h *hunt) round(seed uint64) {
 			h.t.Fatal(err)
 		}
 	}
-	w, err := h.worlds(ctx, s, somePlanSettings(r))
+	w, err := h.worlds(ctx, s, somePlanSettings(r), seed%4 == 2)
 	if err != nil {
 		h.findings.Add(1)
 		h.t.Errorf("PGCORDON_SEED=%d: %v", seed, err)

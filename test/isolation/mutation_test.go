@@ -60,7 +60,7 @@ func TestFindsWhatIsLeftOut(t *testing.T) {
 // differs runs a batch once more, in new databases and with nothing cached.
 func (h *hunt) differs(b *Batch) bool {
 	ctx := context.Background()
-	w, err := h.worlds(ctx, b.Schema, nil)
+	w, err := h.worlds(ctx, b.Schema, nil, false)
 	if err != nil {
 		h.t.Fatal(err)
 	}

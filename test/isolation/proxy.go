@@ -42,8 +42,9 @@ var verifier = sync.OnceValues(func() (auth.Verifier, error) { return auth.MakeV
 
 func userOf(tenant int) string { return fmt.Sprintf("tenant%d", tenant) }
 
-// StartProxy starts a proxy for a schema's tenants before one database.
-func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s *Schema) (*Proxy, error) {
+// StartProxy starts a proxy for a schema's tenants before one database. With sessions each client keeps an upstream connection; else they take turns on two, and get
+// others only where transactions that are open need them.
+func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s *Schema, sessions bool) (*Proxy, error) {
 	conn, err := pgx.Connect(ctx, pg.DSN(appRole, database))
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 		return nil, err
 	}
 	bound := policy.Bind(s.Policy(), snapshot)
-	users, err := usersOf(s, bound)
+	users, err := usersOf(s, bound, sessions)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +65,13 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 	p := &Proxy{
 		planner: eager.New(bound, nil),
 		path:    snapshot.SearchPath,
-		pool:    pool.New(pool.Config{Upstream: upstream, Size: Tenants, Backend: proxy.NewBackend(nil, 0)}),
 		served:  make(chan error, 1),
 	}
+	sizes := pool.Config{Upstream: upstream, Size: 2, ReserveSize: Tenants, ReserveTimeout: 50 * time.Millisecond, Backend: proxy.NewBackend(nil, 0)}
+	if sessions {
+		sizes.Size = Tenants
+	}
+	p.pool = pool.New(sizes)
 	p.server = proxy.New(proxy.Config{
 		Active: proxy.Active{Planner: p.planner, Users: auth.NewDirectory(users), Pool: p.pool, SearchPath: snapshot.SearchPath, SearchPathText: snapshot.SearchPathText},
 		Gate:   limit.NewGate(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }),
@@ -80,7 +85,7 @@ func StartProxy(ctx context.Context, pg *throwaway.Postgres, database string, s 
 	return p, nil
 }
 
-func usersOf(s *Schema, bound *policy.Bound) ([]auth.User, error) {
+func usersOf(s *Schema, bound *policy.Bound, sessions bool) ([]auth.User, error) {
 	v, err := verifier()
 	if err != nil {
 		return nil, err
@@ -94,7 +99,7 @@ func usersOf(s *Schema, bound *policy.Bound) ([]auth.User, error) {
 		if err := bound.CheckTenant(id); err != nil {
 			return nil, err
 		}
-		users = append(users, auth.User{Name: userOf(t), Verifier: v, Tenant: id, SimpleAsText: t%2 == 1})
+		users = append(users, auth.User{Name: userOf(t), Verifier: v, Tenant: id, SimpleAsText: t%2 == 1, SessionPool: sessions})
 	}
 	return users, nil
 }

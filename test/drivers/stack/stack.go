@@ -56,6 +56,7 @@ listen:
     tls: {cert_file: server.crt, key_file: server.key, required: false}
 upstream:
   dsn: %s
+  %s
 databases:
   - {tenancy: database, name: own, tenant: acme, upstream: {dsn: %q}}
 policy_file: policy.yaml
@@ -63,6 +64,14 @@ users:
   - {name: acme_app, tenant: acme, scram: %q%s}
   - {name: globex_app, tenant: globex, scram: %q}
 `
+
+// poolYAML has clients take turns on two connections, and get others only where they keep them; with PGCORDON_POOL_MODE=session each has its own.
+func poolYAML() string {
+	if os.Getenv("PGCORDON_POOL_MODE") == "session" {
+		return "pool_mode: session\n  default_pool_size: 100"
+	}
+	return "default_pool_size: 2\n  reserve_pool_size: 98\n  reserve_pool_timeout: 100ms"
+}
 
 // Stack is both worlds, running.
 type Stack struct {
@@ -200,7 +209,7 @@ func (s *Stack) ServeRole(ctx context.Context, dir, database, policy, role strin
 		}
 	}
 	own := Endpoint{Host: s.Postgres.Host, Port: s.Postgres.Port, Database: "own_too", User: User, Password: Password}
-	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), strings.ReplaceAll(own.URL(), "%", "%%"), acme, role, globex)
+	config := fmt.Sprintf(configYAML, s.Postgres.DSN("app_proxy", database), poolYAML(), strings.ReplaceAll(own.URL(), "%", "%%"), acme, role, globex)
 	return Serve(ctx, filepath.Join(s.dir, "pgcordon"), dir, config, policy)
 }
 
