@@ -122,7 +122,8 @@ func (q *quick) giveBack() {
 // asPrepared runs a Query as a prepared statement; false when it is to run as text.
 func (s *session) asPrepared(ctx context.Context, run *execution, sql string) (done bool, err error) {
 	planner, ok := s.planner().(quickPlanner)
-	if !ok || len(sql) > maxAsPrepared || s.open || s.schema.changed || s.schema.own != nil || s.schema.temporary != nil || s.user.SimpleAsText || s.adrift() {
+	// Its Sync would end what the upstream skips after an error in messages that have none.
+	if !ok || len(sql) > maxAsPrepared || s.open || s.pipe.isOpen() || s.schema.changed || s.schema.own != nil || s.schema.temporary != nil || s.user.SimpleAsText || s.adrift() {
 		return false, nil
 	}
 	q := quicks.Get().(*quick)
@@ -191,6 +192,7 @@ func (s *session) sendAsPrepared(run *execution, q *quick) error {
 		b = pgwire.AppendClose(b, pgwire.Portal, "")
 	}
 	q.messages = pgwire.AppendSync(b)
+	plan := run.plan // once it is sent the execution is the relay's
 	outcome, err := s.send(expectation{kind: answerQuery, run: run}, q.messages)
 	if err != nil || outcome == ignored {
 		run.permit.Done()
@@ -199,7 +201,7 @@ func (s *session) sendAsPrepared(run *execution, q *quick) error {
 	if run.maxRows > 0 {
 		s.hold = holdAll
 	}
-	s.ran(run.plan)
+	s.ran(plan)
 	s.groupEnded()
 	s.copies = false
 	return nil

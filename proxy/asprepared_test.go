@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
 	"pgcordon/proxy/auth"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
@@ -95,6 +97,35 @@ func TestQueriesAsPrepared(t *testing.T) {
 	same(flood)
 	// The unnamed statement is gone after a Query.
 	same(many(3, parse("", "SELECT 1"), sync_, query(rounds(100, 1, again[0])), bind("", ""), sync_))
+}
+
+// TestQueriesAsPreparedBehindOpenMessages: what is skipped after an error in messages without a Sync is skipped up to the client's.
+func TestQueriesAsPreparedBehindOpenMessages(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	own := throwawaytest.Database(t, w.pg, onlyAcme)
+	direct, proxied := dialRaw(t, w.pg.DSN("app_proxy", own)), dialRaw(t, w.dsn())
+	known := func(n int) *pgproto3.Query {
+		return query(fmt.Sprintf("SELECT item FROM orders WHERE id = %d", n))
+	}
+	for i, s := range []step{
+		many(4, known(1), known(2), known(3), known(4)),
+		many(1, parse("", "SELECT id FROM orders WHERE item = 5"), known(1), known(2), known(1), sync_),
+		many(1, parse("", "SELECT $1::int"), bind("", "", "x"), known(1), known(2), sync_),
+		many(1, parse("", "SELECT 1/0"), bind("", ""), exec("", 0), known(1), known(2), known(2), sync_),
+		many(3, parse("", "SELECT 1"), known(1), known(2), sync_),
+		many(3, parse("", "INSERT INTO orders (id, item) VALUES (9, 'x')"), bind("", ""), exec("", 0), known(1), known(9), sync_),
+		many(3, query("BEGIN"), parse("", "SELECT 1/0"), bind("", ""), exec("", 0), known(1), known(2), sync_, query("ROLLBACK")),
+		many(5, query("BEGIN"), parse("", "SELECT 1"), bind("", ""), exec("", 0), known(1), known(2), sync_, query("ROLLBACK")),
+		many(2, known(1), known(2)),
+	} {
+		want, got := direct.say(s.ready, s.messages...), proxied.say(s.ready, s.messages...)
+		if !slices.Equal(want, got) {
+			t.Fatalf("%d\nPostgres: %q\npgcordon: %q", i, want, got)
+		}
+	}
+	if n := w.seen.ranAsPrepared(); n < 2 {
+		t.Errorf("%d statements have run as prepared ones", n)
+	}
 }
 
 // TestQueriesAsPreparedOfTenants: tenants share the statements, and no rows.

@@ -42,6 +42,7 @@ func (s *session) compareForm(f *form, planner quickPlanner, req rewriter.Reques
 	has, old := s.up.statements.find(shared)
 	if has || old {
 		messages = append(messages, asking{expectation{kind: answerClose}, pgwire.AppendClose(nil, pgwire.Statement, shared.name)})
+		s.up.statements.drop(shared)
 	}
 	if evicted := s.up.statements.add(shared); evicted != nil {
 		messages = append(messages, asking{expectation{kind: answerClose, shared: evicted}, pgwire.AppendClose(nil, pgwire.Statement, evicted.name)})

@@ -212,7 +212,8 @@ func (p *pipeline) push(e expectation, wait bool) pushed {
 	case answerSync:
 		p.open, p.lulled = false, false
 	case answerQuery:
-		p.lulled = p.open // it leaves open what is, until its ReadyForQuery says otherwise
+		p.open = p.open && !e.asPrepared() // that has a Sync
+		p.lulled = p.open                  // it leaves open what is, until its ReadyForQuery says otherwise
 	case answerOwn:
 		if p.count == 0 {
 			return empty
