@@ -314,7 +314,7 @@ func (r *relay) refusedWord(run *execution, state, message string) string {
 func (r *relay) failed(body []byte, e *expectation) error {
 	fields := pgwire.Fields(body)
 	state := fields.Get(pgwire.FieldCode)
-	if e.asPrepared() && r.fallsBack(e, state, fields.Get(pgwire.FieldMessage)) {
+	if e.asPrepared() && r.fallsBack(e, state) {
 		r.take(false, nil)
 		return nil
 	}

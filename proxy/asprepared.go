@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -296,7 +297,7 @@ func (r *relay) describeLate(e *expectation) {
 
 // fallsBack reports whether an error may be one that only the prepared form has, after a change of the schema that the proxy does not know of yet, and the
 // text can run in its place: nothing has run, and nothing else is outstanding. Then nothing new is sent until runsText has sent that.
-func (r *relay) fallsBack(e *expectation, state, message string) bool {
+func (r *relay) fallsBack(e *expectation, state string) bool {
 	p := e.run.prepared
 	if p.parses {
 		r.up.statements.drop(p.form.statement.shared)
@@ -304,12 +305,17 @@ func (r *relay) fallsBack(e *expectation, state, message string) bool {
 	if p.bound || r.silent || state == stateFailedTransaction || state == stateQueryCanceled {
 		return false
 	}
-	if p.parses || state == stateFeatureNotSupported && message == changedResult {
+	if lasts(state) && (p.parses || !strings.HasPrefix(state, "22")) { // behind Parse it can be this value's
 		p.form.state.Store(formBad)
 	}
 	p.again = r.pipe.blockSole()
 	r.blocks = p.again
 	return p.again
+}
+
+// lasts reports whether an error is one of the statement as it stands, which comes again: not one of locks, limits or the transaction.
+func lasts(state string) bool {
+	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "22") || strings.HasPrefix(state, "0A")
 }
 
 // blockSole blocks when nothing is outstanding but one answer, outside of a transaction.

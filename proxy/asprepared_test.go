@@ -157,6 +157,8 @@ func TestQueriesAsPreparedAfterDDL(t *testing.T) {
 			direct, proxied := dialRaw(t, w.pg.DSN("app_proxy", own)), dialRaw(t, w.dsn())
 			for n := range 8 {
 				if n == 5 {
+					must(t, w.pg.Exec(context.Background(), own, "DROP VIEW shown")) // it would keep the table as it is
+					must(t, w.pg.Exec(context.Background(), w.database, "DROP VIEW shown"))
 					must(t, w.pg.Exec(context.Background(), own, change))
 					must(t, w.pg.Exec(context.Background(), w.database, change))
 				}
@@ -229,5 +231,28 @@ func TestQueriesAsText(t *testing.T) {
 	run()
 	if n := w.seen.ranAsPrepared(); n == 0 {
 		t.Error("no statement has run as a prepared one")
+	}
+}
+
+// TestQueriesAsPreparedAfterLockTimeout: a comparison that could not be made is made later.
+func TestQueriesAsPreparedAfterLockTimeout(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	c, other := dialRaw(t, w.dsn()), dialRaw(t, w.pg.DSN("", w.database))
+	c.clean("SET lock_timeout = '20ms'")
+	other.clean("BEGIN")
+	other.clean("LOCK TABLE orders")
+	for n := range 3 {
+		if heard := c.say(1, query(fmt.Sprintf("SELECT item FROM orders WHERE id = %d", n))); len(heard) != 2 || !strings.HasPrefix(heard[0], "Error ERROR 55P03") {
+			t.Fatalf("%q", heard)
+		}
+	}
+	other.clean("ROLLBACK")
+	for n := range 3 {
+		if heard := c.say(1, query(fmt.Sprintf("SELECT item FROM orders WHERE id = %d", n))); heard[len(heard)-1] != "Ready I" || strings.Contains(heard[0], "Error") {
+			t.Fatalf("%q", heard)
+		}
+	}
+	if n := w.seen.ranAsPrepared(); n != 3 {
+		t.Errorf("%d statements have run as prepared ones", n)
 	}
 }

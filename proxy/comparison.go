@@ -62,7 +62,7 @@ func (s *session) compareForm(f *form, planner quickPlanner, req rewriter.Reques
 	}
 	row, same := asked.same(f.statement.declared, f.plan.ClientParams)
 	if r.failed || !same {
-		if r.state != stateQueryCanceled {
+		if !r.failed || lasts(r.state) {
 			f.state.Store(formBad)
 		}
 		return nil
