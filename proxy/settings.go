@@ -173,7 +173,7 @@ func (s *session) askAll(statements ...string) ([]string, error) {
 }
 
 // maxAsked is how often they are asked.
-const maxAsked = 50
+const maxAsked = 1000
 
 func (s *session) askOnce(r *reply, statements []string) error {
 	var b []byte
