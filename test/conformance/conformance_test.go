@@ -113,7 +113,7 @@ func allDifferences(major int) (known, own *differences, err error) {
 		return nil, nil, err
 	}
 	own, err = readDifferences([]string{"testdata/differences/frame-length.txt", "testdata/differences/startup-errors.txt",
-		"testdata/differences/older-servers.txt", "testdata/differences/sasl-message.txt"}, major)
+		"testdata/differences/older-servers.txt", "testdata/differences/sasl-message.txt", "testdata/differences/protocol-versions.txt"}, major)
 	return known, own, err
 }
 

@@ -35,7 +35,7 @@ func TestPgxCopy(t *testing.T) {
 		}
 		rows(ctx, tx, r, samplesOfCopy)
 		for _, sql := range []string{"COPY (" + samplesOfCopy + ") TO STDOUT", "COPY (" + samplesOfCopy + ") TO STDOUT (FORMAT binary)",
-			"COPY samples (id) TO STDOUT (FORMAT csv, HEADER)"} {
+			"COPY (SELECT id FROM samples ORDER BY id) TO STDOUT (FORMAT csv, HEADER)"} {
 			var b bytes.Buffer
 			tag, err := conn.PgConn().CopyTo(ctx, &b, sql)
 			r.say("CopyTo %s %s %q", tag, pgError(err), b.String())
