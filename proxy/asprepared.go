@@ -42,6 +42,7 @@ const (
 type forms struct {
 	mu    sync.Mutex
 	known map[formKey]*form
+	bytes int
 }
 
 // formKey tells forms apart. A plan belongs to one planner: a new policy, or a new catalog, makes new forms, which are compared anew.
@@ -50,7 +51,11 @@ type formKey struct {
 	under string
 }
 
-const maxForms = 8192
+// maxForms bounds them, maxFormBytes their texts: a plan is some times as large as its text.
+const (
+	maxForms     = 8192
+	maxFormBytes = 8 << 20
+)
 
 // get returns the form of a plan of Quick.Prepared.
 func (f *forms) get(plan *rewriter.Plan, under string, private *atomic.Uint64) *form {
@@ -60,8 +65,9 @@ func (f *forms) get(plan *rewriter.Plan, under string, private *atomic.Uint64) *
 	if known := f.known[key]; known != nil {
 		return known
 	}
-	if f.known == nil || len(f.known) >= maxForms {
-		f.known = make(map[formKey]*form)
+	f.bytes += len(plan.SQL)
+	if f.known == nil || len(f.known) >= maxForms || f.bytes > maxFormBytes {
+		f.known, f.bytes = make(map[formKey]*form), len(plan.SQL)
 	}
 	st := &statement{plan: plan, under: under, protocol: rewriter.Extended}
 	st.declared = declaredTypes(st)
@@ -79,7 +85,7 @@ func (f *forms) get(plan *rewriter.Plan, under string, private *atomic.Uint64) *
 func (f *forms) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known = nil
+	f.known, f.bytes = nil, 0
 }
 
 // asPrepared is what an execution that runs as a prepared statement keeps besides.
