@@ -108,7 +108,7 @@ func TestQueriesAsPreparedBehindOpenMessages(t *testing.T) {
 		return query(fmt.Sprintf("SELECT item FROM orders WHERE id = %d", n))
 	}
 	for i, s := range []step{
-		many(4, known(1), known(2), known(3), known(4)),
+		one(known(1)), one(known(2)), one(known(3)), one(known(4)),
 		many(1, parse("", "SELECT id FROM orders WHERE item = 5"), known(1), known(2), known(1), sync_),
 		many(1, parse("", "SELECT $1::int"), bind("", "", "x"), known(1), known(2), sync_),
 		many(1, parse("", "SELECT 1/0"), bind("", ""), exec("", 0), known(1), known(2), known(2), sync_),
