@@ -35,6 +35,7 @@ func (s *session) compareForm(f *form, planner quickPlanner, req rewriter.Reques
 	asked := &comparison{}
 	r := &reply{compared: asked}
 	messages := []asking{
+		{expectation{kind: answerClose}, pgwire.AppendClose(nil, pgwire.Statement, ownName)}, // what an error may have left
 		{expectation{kind: answerParse, name: ownName}, pgwire.AppendParse(nil, ownName, plan.SQL, declaredTypes(&statement{plan: plan}))},
 		{expectation{kind: answerDescribe}, pgwire.AppendDescribe(nil, pgwire.Statement, ownName)},
 		{expectation{kind: answerClose}, pgwire.AppendClose(nil, pgwire.Statement, ownName)},

@@ -179,12 +179,13 @@ func (s *session) askOnce(r *reply, statements []string) error {
 	var b []byte
 	var kinds []answer
 	for _, sql := range statements {
+		b = pgwire.AppendClose(b, pgwire.Statement, ownName) // what an error may have left
 		b = pgwire.AppendParse(b, ownName, sql, nil)
 		b = pgwire.AppendBind(b, ownName, ownName)
 		b = pgwire.AppendExecute(b, ownName, 0)
 		b = pgwire.AppendClose(b, pgwire.Portal, ownName)
 		b = pgwire.AppendClose(b, pgwire.Statement, ownName)
-		kinds = append(kinds, answerParse, answerBind, answerExecute, answerClose, answerClose)
+		kinds = append(kinds, answerClose, answerParse, answerBind, answerExecute, answerClose, answerClose)
 	}
 	if s.open {
 		b = pgwire.AppendFlush(b) // a Sync would end the client's transaction
