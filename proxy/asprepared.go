@@ -128,7 +128,8 @@ func (q *quick) giveBack() {
 
 // asPrepared runs a Query as a prepared statement; false when it is to run as text.
 func (s *session) asPrepared(ctx context.Context, run *execution, sql string) (done bool, err error) {
-	planner, ok := s.planner().(quickPlanner)
+	planner := s.planner() // one for all that follows: another can become the active one meanwhile
+	finder, ok := planner.(quickPlanner)
 	// Its Sync would end what the upstream skips after an error in messages that have none.
 	if !ok || len(sql) > maxAsPrepared || s.open || s.pipe.isOpen() || s.schema.changed || s.schema.own != nil || s.schema.temporary != nil || s.user.SimpleAsText || s.adrift() {
 		return false, nil
@@ -137,7 +138,7 @@ func (s *session) asPrepared(ctx context.Context, run *execution, sql string) (d
 	defer q.giveBack()
 	began := time.Now()
 	req := rewriter.Request{SQL: sql, Protocol: rewriter.Simple, Role: s.who.Role, SearchPath: s.settings.path}
-	if !planner.Quick(&req, &q.Quick) || q.Denial != nil {
+	if !finder.Quick(&req, &q.Quick) || q.Denial != nil {
 		return false, nil
 	}
 	plan, ok := q.Prepared()
@@ -168,7 +169,7 @@ func (s *session) asPrepared(ctx context.Context, run *execution, sql string) (d
 		}
 	}
 	s.server.observer.Decided(Decision{Session: s.id, Identity: s.who, Plan: plan, Elapsed: time.Since(began)})
-	run.prepared = &asPrepared{form: f, request: req, planner: s.planner(), late: writes(plan) && returns(plan)}
+	run.prepared = &asPrepared{form: f, request: req, planner: planner, late: writes(plan) && returns(plan)}
 	return true, s.sendAsPrepared(run, q)
 }
 

@@ -21,12 +21,12 @@ type asking struct {
 
 // compareForm asks the upstream once whether a form is to it what the text is: parameters of the types that were declared, or of a text's where
 // the literal has none yet, and the same row. It prepares the form on the way. Outside of transactions alone: an error would end one.
-func (s *session) compareForm(f *form, planner quickPlanner, req rewriter.Request) error {
+func (s *session) compareForm(f *form, planner Planner, req rewriter.Request) error {
 	if !s.alone() {
 		return nil
 	}
-	plan, failure := s.planText(planner, req)
-	if failure != nil || plan.Spliced {
+	plan, err := planner.Plan(req)
+	if err != nil || plan.Spliced {
 		f.state.Store(formBad)
 		return nil
 	}
@@ -71,19 +71,6 @@ func (s *session) compareForm(f *form, planner quickPlanner, req rewriter.Reques
 	s.up.statements.describe(shared, row)
 	f.state.Store(formGood)
 	return nil
-}
-
-// planText makes the plan of the text that a form stands for.
-func (s *session) planText(planner quickPlanner, req rewriter.Request) (*rewriter.Plan, *failure) {
-	full, ok := planner.(Planner)
-	if !ok {
-		return nil, internal()
-	}
-	plan, err := full.Plan(req)
-	if err != nil {
-		return nil, internal()
-	}
-	return plan, nil
 }
 
 // same reports whether both were described alike, and returns the RowDescription; noRow when there is none.
