@@ -151,6 +151,9 @@ func (r *Rewriter) plan(req Request, le *lesson) (plan *Plan, denial *Denial) {
 	if err != nil {
 		return nil, syntaxDenial(err, r.bound.Catalog.ServerVersion)
 	}
+	if newNumbers(r.bound.Catalog.ServerVersion, req.SQL, tree) {
+		return nil, &Denial{SQLState: stateSyntax, Rule: ruleSyntax, Message: "trailing junk after numeric literal"}
+	}
 	le.begin(tree, r.bound.Catalog)
 	p := &pass{lesson: le, bound: r.bound, cat: r.bound.Catalog, tainted: r.tainted, req: req, path: req.SearchPath,
 		params: map[policy.ColumnType][]*pg.ParamRef{}, paramUses: map[int32]int{}, levels: map[*pg.SelectStmt]*scope{},
