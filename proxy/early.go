@@ -7,15 +7,15 @@ import (
 	"pgcordon/proxy/limit"
 )
 
-// earlyPermit is the permit of an execution that was taken for its Bind, when that is what needs a connection: sessions whose tenant has as many statements running
-// as it may do not take connections and then wait. It is given back when nothing more comes at once, and asked for again by the Execute.
+// earlyPermit is the permit of an execution that was taken for a message before it, when that is what needs a connection: sessions whose tenant has as many statements
+// running as it may do not take connections and then wait. It is given back when nothing more comes at once, and asked for again by the Execute.
 type earlyPermit struct {
 	permit limit.Permit
 	of     *statement // nil for no permit
 }
 
-// admitBind takes it, if the Bind is about to get a connection.
-func (s *session) admitBind(ctx context.Context, st *statement) *failure {
+// leaseFor gets the session a connection for a message that goes before an execution of the statement, and the permit for that first.
+func (s *session) leaseFor(ctx context.Context, st *statement) *failure {
 	if s.up != nil {
 		return nil
 	}
@@ -26,6 +26,10 @@ func (s *session) admitBind(ctx context.Context, st *statement) *failure {
 		return f
 	}
 	s.early = earlyPermit{permit, st}
+	if f := s.lease(ctx); f != nil {
+		s.dropEarly()
+		return f
+	}
 	return nil
 }
 

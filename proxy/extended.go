@@ -81,7 +81,7 @@ func (s *session) sendParse(ctx context.Context, name string, st *statement) err
 			outcome = accepted
 		}
 	default:
-		if f := s.lease(ctx); f != nil {
+		if f := s.leaseFor(ctx, st); f != nil {
 			return s.refuseParse(f, name)
 		}
 		outcome, err = s.prepareOn(expectation{kind: answerParse, name: name, statement: st}, st)
@@ -162,11 +162,7 @@ func (s *session) bind(ctx context.Context) error {
 	if len(s.portals) >= maxPortals {
 		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
 	}
-	if f := s.admitBind(ctx, st); f != nil {
-		return s.refuse(f, extended)
-	}
-	if f := s.lease(ctx); f != nil {
-		s.dropEarly()
+	if f := s.leaseFor(ctx, st); f != nil {
 		return s.refuse(f, extended)
 	}
 	name, outcome, err := s.onUpstream(st, b.Statement)
@@ -332,7 +328,7 @@ func (s *session) describe(ctx context.Context) error {
 		if st == nil {
 			return s.refuse(noSuchStatement(m.Name), extended)
 		}
-		if f := s.lease(ctx); f != nil {
+		if f := s.leaseFor(ctx, st); f != nil {
 			return s.refuse(f, extended)
 		}
 		if !st.described && st.shared != nil && !st.shared.alone {
