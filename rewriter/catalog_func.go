@@ -48,6 +48,8 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 		f.Args[c.null-1] = p.castTo(&pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Isnull: true}}}, oidOid)
 	case c.self > 0:
 		p.privilegeFunction(f, c, sc)
+	case c.read > 0:
+		p.numberOf(f, c.read-1, c.of, sc)
 	case c.key != "oid" && !p.nameOfSetting(f.Args[c.arg-1], sc):
 		return false
 	case c.arg > 0:
@@ -133,7 +135,11 @@ func (p *pass) privilegeFunction(f *pg.FuncCall, c *systemCall, sc *scope) {
 	for _, a := range f.Args {
 		if !p.ofCatalogs(a, sc) {
 			p.denyFunction(f, name, "it prints names in errors, and this one is neither constant nor of the catalogs")
+			return
 		}
+	}
+	if i := len(f.Args) - c.self; c.of != "" && i >= 0 {
+		p.numberOrNameOf(f, i, c.of, sc)
 	}
 }
 

@@ -52,6 +52,8 @@ type systemCall struct {
 	// empty when the constant text in argument by names it.
 	arg, by int
 	of      string
+	// read is the argument, from 1 on, that must be such an oid unless it is a column of the catalogs.
+	read int
 	// key is the column of that relation which the argument names: its oid, or another.
 	key string
 	// null is the argument, from 1 on, that is replaced by NULL where it comes from the catalogs.
@@ -166,6 +168,8 @@ func readSystemCall(words []string) *systemCall {
 			c.arg = n
 		case "by":
 			c.by = n
+		case "read":
+			c.read = n
 		case "self":
 			c.self = n
 		case "key":

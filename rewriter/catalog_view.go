@@ -52,6 +52,9 @@ func (p *pass) systemRelation(rv *pg.RangeVar, n *pg.Node, rel *catalog.Relation
 		it.comeLate()
 		n = rangeSubselect(sel, alias)
 	}
+	if len(rv.Alias.GetColnames()) == 0 {
+		it.shows = rel
+	}
 	if rv.Alias != nil {
 		it.name, it.ref, it.schema, it.system = rv.Alias.Aliasname, []string{rv.Alias.Aliasname}, "", ""
 		it.columns = renamed(it.columns, rv.Alias.Colnames)

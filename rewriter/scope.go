@@ -48,6 +48,8 @@ type item struct {
 	// catalog is set when the item shows a system catalog; system is then its schema, while columns may be qualified by that.
 	catalog bool
 	system  string
+	// shows is that catalog, where its columns go by their own names.
+	shows *catalog.Relation
 	// refusing is the system relation when the sub-select in its place is without columns that the table refuses.
 	refusing *systemRelation
 	// barrier makes the planner evaluate the item before any condition of the level above; nil for a relation.

@@ -193,6 +193,7 @@ type sweepScope struct {
 type fromName struct {
 	schema, name string
 	table        *policy.BoundTable // nil for a sub-select, function, CTE or aliased join
+	system       *catalog.Relation  // of a system relation, or the sub-select in its place
 }
 
 func (sc *sweepScope) find(schema, relation string) *fromName {

@@ -87,7 +87,9 @@ func (s *sweeper) fromItem(n *pg.Node, e sweepEnv) []openTable {
 			e.names.shared = append(e.names.shared, x.RangeSubselect.Alias.GetAliasname())
 		}
 		s.fields(x.RangeSubselect.ProtoReflect(), e, "subquery")
-		s.addAlias(e, x.RangeSubselect.Alias)
+		if a := x.RangeSubselect.Alias; a != nil {
+			s.addName(e, fromName{name: a.Aliasname, system: s.systemBelow(x.RangeSubselect)})
+		}
 	case *pg.Node_RangeFunction:
 		s.fields(x.RangeFunction.ProtoReflect(), e)
 		s.addAlias(e, x.RangeFunction.Alias)

@@ -42,10 +42,14 @@ func (s *sweeper) bareSystem(r *pg.RangeVar, e sweepEnv) {
 			s.fail("system relation %s is read with its column %s", r.Relname, c.Name)
 		}
 	}
+	shown := rel
+	if len(r.Alias.GetColnames()) > 0 {
+		shown = nil
+	}
 	if r.Alias != nil {
-		s.addName(e, fromName{name: r.Alias.Aliasname})
+		s.addName(e, fromName{name: r.Alias.Aliasname, system: shown})
 	} else {
-		s.addName(e, fromName{schema: r.Schemaname, name: r.Relname})
+		s.addName(e, fromName{schema: r.Schemaname, name: r.Relname, system: shown})
 	}
 }
 
@@ -305,6 +309,14 @@ func (s *sweeper) systemCall(f *pg.FuncCall, e sweepEnv) bool {
 			if cast := a.GetTypeCast(); !cast.GetArg().GetAConst().GetIsnull() || !slices.Equal(stringsOf(cast.TypeName.GetNames()), []string{"pg_catalog", "oid"}) {
 				s.fail("%s of something other than NULL", c.name)
 			}
+			continue
+		}
+		if i+1 == c.read {
+			s.numberOf(a, c.of, e)
+			continue
+		}
+		if c.self > 0 && c.of != "" && i == len(f.Args)-c.self {
+			s.numberOrNameOf(a, c.of, e)
 			continue
 		}
 		if i+1 != c.arg {
