@@ -220,19 +220,21 @@ func (p *pass) onConflict(c *pg.OnConflictClause, t *policy.BoundTable, it *item
 		return
 	}
 	if inf := c.Infer; inf != nil {
+		plain := *sc
+		plain.plain = true
 		for _, n := range inf.IndexElems {
 			e := n.GetIndexElem()
 			if e == nil {
 				p.deny(stateFeature, ruleClause, nodeName(n)+" in ON CONFLICT is not supported", "")
 				return
 			}
-			p.expr(e.Expr, sc)
+			p.expr(e.Expr, &plain)
 			if len(e.Opclass) > 0 || len(e.Opclassopts) > 0 {
 				p.deny(stateFeature, ruleClause, "operator classes in ON CONFLICT are not supported", "")
 				return
 			}
 		}
-		p.expr(inf.WhereClause, sc)
+		p.expr(inf.WhereClause, &plain)
 		p.inferTenant(inf, t)
 	}
 	switch c.Action {

@@ -88,6 +88,8 @@ type scope struct {
 	wrapHidden bool
 	// chosen is set once what is walked runs on groups of rows, which the predicates have chosen before.
 	chosen bool
+	// plain is set for the inference of ON CONFLICT, where the columns of the target stand alone: Postgres before 14 does not know its name there.
+	plain bool
 }
 
 // cteEnv is a linked list of the common table expressions in reach, innermost first.

@@ -413,8 +413,11 @@ func (p *pass) toBase(c *pg.ColumnRef, it *item, name string, sc *scope) {
 		p.denyAt(c.Location, stateFeature, ruleViewWrite, `column "`+name+`" of view "`+it.through.view.Name+`" is computed, which is not supported when writing through the view`, "Write to the table.")
 		return
 	}
+	alone := len(c.Fields) == 1
 	c.Fields = []*pg.Node{pg.MakeStrNode(base)}
-	p.qualify(c, it, sc)
+	if !alone || !sc.plain {
+		p.qualify(c, it, sc)
+	}
 }
 
 // throughRow makes a reference to a row of the view one of its columns.
