@@ -32,8 +32,12 @@ func (v adminView) Databases() []console.Database {
 	return []console.Database{{Name: v.w.database, Upstream: v.w.database, Host: v.w.pg.Host, Port: v.w.pg.Port, Role: "app_proxy", Mode: "session", Size: 100,
 		Pools: []*pool.Pool{v.w.active.Pool}}}
 }
-func (v adminView) Hold(string, bool) {}
-func (v adminView) Gone() pool.Stats  { return pool.Stats{} }
+func (v adminView) Hold(_ string, on bool) {
+	if on && v.w.onHold != nil {
+		v.w.onHold()
+	}
+}
+func (v adminView) Gone() pool.Stats { return pool.Stats{} }
 func (v adminView) Tenants() []console.Tenant {
 	return []console.Tenant{{Name: "acme", Statements: 1<<40 + 12345, Time: time.Second}}
 }
@@ -316,7 +320,7 @@ func TestConsolePause(t *testing.T) {
 	_, err = first.Exec(ctx, "COMMIT") // what has begun before the pause ends as ever
 	must(t, err)
 	must(t, first.Close(ctx))
-	must(t, <-paused)
+	must(t, within(t, "the end of the pause's wait", paused))
 	if n := w.backends("application_name = '' AND usename = 'app_proxy'"); n != 0 {
 		t.Errorf("%d connections to the server are left", n)
 	}
@@ -330,7 +334,7 @@ func TestConsolePause(t *testing.T) {
 	}
 	_, err = dba.Exec(ctx, "RESUME")
 	must(t, err)
-	must(t, <-counted)
+	must(t, within(t, "the client that waited", counted))
 	if _, err := dba.Exec(ctx, "RESUME"); state(err) != "55000" {
 		t.Errorf("a second RESUME: %v", err)
 	}
@@ -361,12 +365,40 @@ func TestConsolePauseBrokenOff(t *testing.T) {
 		}()
 		eventually(t, "the pause", is("paused|yes"))
 		must(t, breakOff(dba.PgConn()))
-		if err := <-done; err == nil {
+		if err := within(t, "the end of PAUSE", done); err == nil {
 			t.Error("PAUSE has ended well")
 		}
 		eventually(t, "the end of the pause", is("paused|no"))
 	}
 	must(t, w.connect().Ping(ctx))
+}
+
+// A cancel request that comes when PAUSE has begun and does not wait yet is for it.
+func TestConsolePauseCancelledEarly(t *testing.T) {
+	begun := make(chan *pgconn.PgConn, 1)
+	canceled := make(chan error, 1)
+	w := newConsoleWorld(t, worldOptions{onHold: func() { canceled <- (<-begun).CancelRequest(context.Background()) }})
+	ctx := context.Background()
+	first := w.connect()
+	_, err := first.Exec(ctx, "BEGIN")
+	must(t, err)
+	_, err = first.Exec(ctx, "SELECT count(*) FROM numbers")
+	must(t, err)
+	dba := w.admin("dba", "pgcordon")
+	must(t, dba.PgConn().CancelRequest(ctx)) // one that comes too early is not
+	begun <- dba.PgConn()
+	done := make(chan error, 1)
+	go func() {
+		_, err := dba.Exec(ctx, "PAUSE")
+		done <- err
+	}()
+	must(t, within(t, "the cancel request", canceled))
+	if err := within(t, "the end of PAUSE", done); state(err) != "57014" {
+		t.Errorf("PAUSE that was cancelled as it began: %v", err)
+	}
+	if !slices.Contains(simply(t, dba, "SHOW STATE"), "paused|no") {
+		t.Error("the pause was not undone")
+	}
 }
 
 func TestConsoleKill(t *testing.T) {
@@ -399,7 +431,7 @@ func TestConsoleKill(t *testing.T) {
 	}
 	_, err = dba.Exec(ctx, "KILL_CLIENT "+ids[1])
 	must(t, err)
-	if err := <-ended; err == nil {
+	if err := within(t, "the end of the statement", ended); err == nil {
 		t.Error("a statement has survived its client")
 	}
 	eventually(t, "the end of the statement", func() bool { return w.backends("state = 'active' AND query LIKE '%numbers%'") == 0 })
@@ -470,7 +502,7 @@ func TestConsoleReconnect(t *testing.T) {
 	_, err = held.Exec(ctx, "COMMIT")
 	must(t, err)
 	must(t, held.Close(ctx))
-	must(t, <-waited)
+	must(t, within(t, "the end of WAIT_CLOSE", waited))
 }
 
 // What clients prepare, run and send is counted, and why they keep their connections is told.

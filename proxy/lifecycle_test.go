@@ -209,8 +209,8 @@ func TestShutdown(t *testing.T) {
 	if heard := open.say(2, query("COMMIT")); !strings.HasPrefix(strings.Join(heard, "|"), "CommandComplete COMMIT|Ready I|Error FATAL 57P01") {
 		t.Errorf("session at the end of its transaction: %q", heard)
 	}
-	must(t, <-done)
-	if err := <-w.served; !errors.Is(err, proxy.ErrServerClosed) {
+	must(t, within(t, "the end of Shutdown", done))
+	if err := within(t, "the end of Serve", w.served); !errors.Is(err, proxy.ErrServerClosed) {
 		t.Errorf("Serve: %v", err)
 	}
 	w.active.Pool.Close()

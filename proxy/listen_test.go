@@ -38,7 +38,7 @@ func TestListenUnix(t *testing.T) {
 	}
 	must(t, conn.Close(context.Background()))
 	must(t, w.server.Shutdown(context.Background()))
-	<-served
+	_ = within(t, "the end of Serve", served)
 	if _, err := os.Stat(filepath.Join(dir, ".s.PGSQL.6432")); !os.IsNotExist(err) {
 		t.Errorf("the socket is left behind: %v", err)
 	}

@@ -51,7 +51,7 @@ func TestStatementsAtOnceWithADriver(t *testing.T) {
 	_, err := count(quick, "SELECT 1")
 	expectLimit(t, quick, err, "53400", "statements_at_once of 1", "retry when")
 	cancel()
-	if err := <-ended; err == nil {
+	if err := within(t, "the end of the long statement", ended); err == nil {
 		t.Error("the long statement has ended by itself")
 	}
 	eventually(t, "the place to be free", func() bool {

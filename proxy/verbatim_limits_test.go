@@ -269,11 +269,11 @@ func TestCancelOnOwnDatabase(t *testing.T) {
 	if got := string(result.Rows[0][0]); got != fmt.Sprint(conn.PID()) {
 		t.Errorf("the client was given process %d, and runs in %s", conn.PID(), got)
 	}
-	failed := make(chan error)
+	failed := make(chan error, 1)
 	go func() { failed <- conn.Exec(context.Background(), "SELECT pg_sleep(3600)").Close() }()
 	eventually(t, "the statement runs", func() bool { return ownBackends(t, direct, "query LIKE '%pg_sleep(3600)%'") == 1 })
 	must(t, conn.CancelRequest(context.Background()))
-	if err := <-failed; state(err) != "57014" {
+	if err := within(t, "the end of the statement", failed); state(err) != "57014" {
 		t.Errorf("cancelled: %v", err)
 	}
 }

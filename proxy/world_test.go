@@ -75,6 +75,8 @@ type world struct {
 	cache int
 	// trust lets the roles of databases that are a tenant's own be superusers.
 	trust bool
+	// onHold is called when the admin database is about to hold connections back.
+	onHold func()
 }
 
 type worldOptions struct {
@@ -90,7 +92,9 @@ type worldOptions struct {
 	cache int
 	// prepared is how many prepared statements a connection keeps.
 	prepared int
-	pg       *throwaway.Postgres
+	// onHold is called when the admin database is about to hold connections back.
+	onHold func()
+	pg     *throwaway.Postgres
 }
 
 // newWorld starts one; everything ends with the test.
@@ -99,7 +103,8 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.pg == nil {
 		o.pg = throwawaytest.ForTest(t)
 	}
-	w := &world{t: t, pg: o.pg, database: throwawaytest.Database(t, o.pg, schema), cache: o.cache, seen: &recorder{}, served: make(chan error, 1)}
+	w := &world{t: t, pg: o.pg, database: throwawaytest.Database(t, o.pg, schema), cache: o.cache, seen: &recorder{}, served: make(chan error, 1),
+		onHold: o.onHold}
 	w.gate = limit.NewGate(func(_ policy.TenantID, user string) limit.Limits {
 		if user != "" {
 			return o.userLimits
@@ -294,10 +299,26 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// longest is how long tests wait for what must happen, on a machine that is busy with other things as well.
+const longest = 20 * time.Second
+
+// within waits for what a goroutine sends.
+func within[T any](t testing.TB, what string, from <-chan T) (sent T) {
+	t.Helper()
+	deadline := time.NewTimer(longest)
+	defer deadline.Stop()
+	select {
+	case sent = <-from:
+	case <-deadline.C:
+		t.Fatalf("waited in vain for: %s", what)
+	}
+	return sent
+}
+
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(longest)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

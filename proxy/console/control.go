@@ -247,10 +247,6 @@ const lookAgain = 200 * time.Millisecond
 func patient(ctx context.Context, link *Link, wait func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	select {
-	case <-link.Canceled: // one that came too late for the command before
-	default:
-	}
 	done := make(chan error, 1)
 	go func() { done <- wait(ctx) }()
 	tick := time.NewTicker(lookAgain)
@@ -258,7 +254,7 @@ func patient(ctx context.Context, link *Link, wait func(context.Context) error) 
 	for {
 		select {
 		case err := <-done:
-			if err != nil && context.Cause(ctx) != nil {
+			if errors.Is(err, context.Canceled) {
 				return context.Cause(ctx)
 			}
 			return err

@@ -113,6 +113,9 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 	if s.skipping && h.Type != pgwire.MsgSync && h.Type != pgwire.MsgTerminate {
 		return nil
 	}
+	if h.Type == pgwire.MsgQuery || h.Type == pgwire.MsgExecute {
+		s.forgetCancel()
+	}
 	switch h.Type {
 	case pgwire.MsgQuery:
 		return s.query(ctx, h)
@@ -145,6 +148,15 @@ func (s *session) message(ctx context.Context, h pgwire.Header) error {
 		return errTerminate
 	}
 	return &pgwire.FormatError{Message: "invalid frontend message type"}
+}
+
+// forgetCancel forgets a cancel request that came too late for the command before. Once a command has begun, a request is for it,
+// even before the command waits for anything.
+func (s *session) forgetCancel() {
+	select {
+	case <-s.link.Canceled:
+	default:
+	}
 }
 
 // failed answers with an error, which fails the transaction.
