@@ -76,7 +76,7 @@ func TestRowLimitOnOwnDatabase(t *testing.T) {
 		}
 	}
 	const text, binary = "CopyOutResponse 0 [0]", "CopyOutResponse 1 [1]"
-	copied("COPY with a header", "COPY ("+few+") TO STDOUT (HEADER)", 6, text, "CopyDone", "CommandComplete COPY 5", "Ready I")
+	copied("COPY with a header", "COPY ("+few+") TO STDOUT (FORMAT csv, HEADER)", 6, text, "CopyDone", "CommandComplete COPY 5", "Ready I")
 	copied("COPY", "COPY numbers TO STDOUT", 6, text, tooManyRows, "Ready I")
 	copied("binary COPY", "COPY numbers TO STDOUT (FORMAT binary)", 5, binary, tooManyRows, "Ready I")
 	copied("binary COPY of few", "COPY ("+few+") TO STDOUT (FORMAT binary)", 6, binary, "CopyDone", "CommandComplete COPY 5", "Ready I")
