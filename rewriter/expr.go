@@ -158,6 +158,9 @@ func (p *pass) selection(n *pg.Node, a *pg.A_Indirection, sc *scope) {
 func (p *pass) reference(n *pg.Node, c *pg.ColumnRef, sc *scope) {
 	sc.withinSub(c)
 	p.refuseColumn(c, sc)
+	if p.formerRow(c, sc) {
+		return
+	}
 	if p.throughReference(n, c, sc) {
 		return
 	}

@@ -29,6 +29,11 @@ func TestSweepKeepsColumnsHidden(t *testing.T) {
 		"DELETE FROM public.veiled v WHERE v.tenant_id = $3 RETURNING v":                                                                                   "whole row shows",
 		"INSERT INTO public.veiled (id, tenant_id) VALUES (1, $3) RETURNING *":                                                                             "* shows",
 		"INSERT INTO public.veiled (id, tenant_id) VALUES (1, $3) ON CONFLICT (id) DO UPDATE SET name = excluded::text WHERE public.veiled.tenant_id = $3": "whole row shows",
+		"DELETE FROM public.veiled v WHERE v.tenant_id = $3 RETURNING old.tenant_id":                                                                       "the row as it was shows",
+		"DELETE FROM public.veiled v WHERE v.tenant_id = $3 RETURNING (old).id":                                                                            "the row as it was shows",
+		"DELETE FROM public.veiled v WHERE v.tenant_id = $3 RETURNING new.*":                                                                               "the row as it was shows",
+		"DELETE FROM public.veiled v WHERE v.tenant_id = $3 RETURNING (SELECT new)":                                                                        "the row as it was shows",
+		"DELETE FROM public.veiled new WHERE new.tenant_id = $3 RETURNING new.id":                                                                          "",
 		"SELECT NULL::public.veiled": "type",
 	} {
 		in, tree, err := sweepCase(bound, "", sql)
