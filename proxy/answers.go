@@ -451,6 +451,7 @@ func (r *relay) report() {
 		r.s.server.observer.Finished(Outcome{Session: r.s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
 			SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
 		r.finished[i] = nil
+		r.s.reused.reuse(run)
 	}
 	r.finished = r.finished[:0]
 }

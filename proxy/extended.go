@@ -146,6 +146,7 @@ func (s *session) bind(ctx context.Context) error {
 	if err != nil {
 		return s.badFormat(err)
 	}
+	defer b.Free()
 	st, err := s.named(b.Statement)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func (s *session) bind(ctx context.Context) error {
 			return err
 		}
 	}
-	if f := s.checkBind(ctx, &b, st); f != nil {
+	if f := s.checkBind(ctx, b, st); f != nil {
 		return s.refuse(f, extended)
 	}
 	s.forgetPortals()
@@ -177,22 +178,8 @@ func (s *session) bind(ctx context.Context) error {
 		return err
 	}
 	s.open = true
-	s.portals[clip(b.Portal)] = &portal{statement: st, shape: s.shape}
-	var mismatch *rewriter.Denial
-	rw := pgwire.BindRewrite{Statement: name, Appended: s.tenantValues(st.plan), Checked: checkedParams(st.plan),
-		Check: func(param int, format int16, value []byte, large bool) bool {
-			if large {
-				value = []byte{0} // what no tenant's id is
-			}
-			for _, a := range st.plan.Params {
-				if d := s.checkArgument(st.plan, a, param, format, value); d != nil {
-					mismatch = d
-					return false
-				}
-			}
-			return true
-		}}
-	ok, err := b.WriteBind(s.up, s.in, rw)
+	s.openPortal(clip(b.Portal), st)
+	mismatch, err := s.writeBind(b, name, st.plan)
 	if err != nil {
 		var format *pgwire.FormatError
 		if s.up.failed() && !errors.As(err, &format) {
@@ -201,17 +188,42 @@ func (s *session) bind(ctx context.Context) error {
 		s.torn = true
 		return err // in the middle of a message there is no way on
 	}
-	if !ok {
+	if mismatch != nil {
 		return s.refuseBind(mismatch)
 	}
 	return nil
 }
 
+// writeBind passes the Bind on, with the tenant's values. mismatch is the denial of one of the client's values that may not pass.
+func (s *session) writeBind(b *pgwire.Bind, name string, plan *rewriter.Plan) (mismatch *rewriter.Denial, err error) {
+	rw := pgwire.BindRewrite{Statement: name, Appended: s.who.Tenant.String(), Times: len(plan.Appended())}
+	if len(plan.Params) > 0 {
+		rw.Checked, rw.Check = checkedParams(plan), s.checkOf(plan, &mismatch)
+	}
+	_, err = b.WriteBind(s.up, s.in, rw)
+	return mismatch, err
+}
 func (s *session) checkArgument(plan *rewriter.Plan, a rewriter.TenantArgument, param int, format int16, value []byte) *rewriter.Denial {
 	if a.Number != param+1 {
 		return nil
 	}
 	return plan.CheckArgument(a, value, format, s.who.Tenant)
+}
+
+// checkOf is the check of the client's values that must be the tenant's id. It sets mismatch.
+func (s *session) checkOf(plan *rewriter.Plan, mismatch **rewriter.Denial) func(int, int16, []byte, bool) bool {
+	return func(param int, format int16, value []byte, large bool) bool {
+		if large {
+			value = []byte{0} // what no tenant's id is
+		}
+		for _, a := range plan.Params {
+			if d := s.checkArgument(plan, a, param, format, value); d != nil {
+				*mismatch = d
+				return false
+			}
+		}
+		return true
+	}
 }
 
 // refuseBind fails a Bind that has been sent with a value that may not pass, blanked out.
@@ -272,14 +284,6 @@ func planChanged() *failure {
 		hint: "The policy has changed. Prepare the statement again."}
 }
 
-func (s *session) tenantValues(plan *rewriter.Plan) []string {
-	values := make([]string, len(plan.Appended()))
-	for i := range values {
-		values[i] = s.who.Tenant.String()
-	}
-	return values
-}
-
 // checkedParams are the numbers, from 0, of the parameters that must be the tenant's id.
 func checkedParams(plan *rewriter.Plan) []int {
 	if len(plan.Params) == 0 {
@@ -311,8 +315,8 @@ func (s *session) badFormat(err error) error {
 
 // describe passes on a Describe; of a statement's parameters the client is shown its own.
 func (s *session) describe(ctx context.Context) error {
-	var m pgwire.Describe
-	if err := s.decode(&m); err != nil {
+	m, err := pgwire.ReadTarget(s.in)
+	if err != nil {
 		return s.badFormat(err)
 	}
 	if f := reserved(m.Name); f != nil {
@@ -350,7 +354,7 @@ func (s *session) describe(ctx context.Context) error {
 	default:
 		return s.refuse(malformed(&pgwire.FormatError{Message: fmt.Sprintf("invalid DESCRIBE message subtype %d", m.ObjectType)}), extended)
 	}
-	return s.sendOpen(expectation{kind: answerDescribe, params: params, shared: shared}, pgwire.AppendDescribe(nil, m.ObjectType, m.Name))
+	return s.sendOpen(expectation{kind: answerDescribe, params: params, shared: shared}, pgwire.AppendDescribe(s.reused.message[:0], m.ObjectType, m.Name))
 }
 
 // decode reads the current message, which is a small one.
@@ -374,8 +378,8 @@ func (s *session) sendOpen(e expectation, message []byte) error {
 // execute runs a portal.
 func (s *session) execute(ctx context.Context) error {
 	began := time.Now()
-	var m pgwire.Execute
-	if err := s.decode(&m); err != nil {
+	m, err := pgwire.ReadExecute(s.in)
+	if err != nil {
 		return s.badFormat(err)
 	}
 	if f := reserved(m.Portal); f != nil {
@@ -390,7 +394,7 @@ func (s *session) execute(ctx context.Context) error {
 		s.notRun(f, began)
 		return s.refuse(f, extended)
 	}
-	run := &execution{permit: permit, portal: p, started: began, who: s.who}
+	run := s.newExecution(permit, p, began)
 	if err := s.settle(permit); err != nil {
 		run.permit.Done()
 		return err
@@ -428,20 +432,21 @@ func (s *session) execute(ctx context.Context) error {
 	if returning {
 		run.maxRows = permit.RowsPerStatement
 	}
-	outcome, err := s.send(expectation{kind: answerExecute, run: run}, pgwire.AppendExecute(nil, m.Portal, m.MaxRows))
+	plan, made, cut := run.plan, run.made, run.maxRows > 0 || run.counts // once sent, run is the relay's
+	outcome, err := s.send(expectation{kind: answerExecute, run: run}, pgwire.AppendExecute(s.reused.message[:0], m.Portal, m.MaxRows))
 	if err != nil || outcome == ignored {
 		run.permit.Done()
 		return err
 	}
 	s.open = true
-	if run.made != nil {
-		s.known.ran(run.made)
+	if made != nil {
+		s.known.ran(made)
 	}
-	if run.plan != nil {
-		s.ran(run.plan)
-		s.copies = copiesIn(run.plan)
+	if plan != nil {
+		s.ran(plan)
+		s.copies = copiesIn(plan)
 	}
-	if run.maxRows > 0 || run.counts {
+	if cut {
 		// A Sync behind a statement that has only read cannot commit anything that the row limit should undo.
 		s.hold = holdAfterSync
 		if writing || s.wrote {
@@ -467,8 +472,8 @@ func (s *session) permitFor(ctx context.Context, st *statement) (permit limit.Pe
 
 // closeNamed closes a statement or portal. A statement is the session's alone: the upstream's is shared, and stays.
 func (s *session) closeNamed(ctx context.Context) error {
-	var m pgwire.Close
-	if err := s.decode(&m); err != nil {
+	m, err := pgwire.ReadTarget(s.in)
+	if err != nil {
 		return s.badFormat(err)
 	}
 	if f := reserved(m.Name); f != nil {
@@ -484,7 +489,7 @@ func (s *session) closeNamed(ctx context.Context) error {
 	if f := s.lease(ctx); f != nil {
 		return s.refuse(f, extended)
 	}
-	outcome, err := s.send(expectation{kind: answerClose}, pgwire.AppendClose(nil, m.ObjectType, m.Name))
+	outcome, err := s.send(expectation{kind: answerClose}, pgwire.AppendClose(s.reused.message[:0], m.ObjectType, m.Name))
 	if err != nil || outcome == ignored {
 		return err
 	}
@@ -509,7 +514,7 @@ func (s *session) flush() error {
 	if s.up == nil || !s.pipe.isOpen() {
 		return s.out.flush()
 	}
-	if _, err := s.up.Write(pgwire.AppendFlush(nil)); err != nil {
+	if _, err := s.up.Write(pgwire.AppendFlush(s.reused.message[:0])); err != nil {
 		return s.upstreamGone()
 	}
 	return nil
@@ -532,7 +537,7 @@ func (s *session) sync() error {
 			return err
 		}
 	}
-	if _, err := s.send(expectation{kind: answerSync}, pgwire.AppendSync(nil)); err != nil {
+	if _, err := s.send(expectation{kind: answerSync}, pgwire.AppendSync(s.reused.message[:0])); err != nil {
 		return err
 	}
 	s.groupEnded()

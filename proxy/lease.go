@@ -252,7 +252,7 @@ func (s *session) lease(ctx context.Context) *failure {
 	}
 	for {
 		active := s.server.active.Load()
-		conn, err := active.Pool.Acquire(acquiring{ctx, s}, pool.Request{Key: s.key, Tenant: s.tenant, Weight: s.seat.Weight(), Holder: s.id, Whole: s.user.SessionPool, Prefer: s.last})
+		conn, err := active.Pool.Acquire(s.acquires(ctx), pool.Request{Key: s.key, Tenant: s.tenant, Weight: s.seat.Weight(), Holder: s.id, Whole: s.user.SessionPool, Prefer: s.last})
 		if err != nil {
 			s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
 			return unreachable(err)

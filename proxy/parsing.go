@@ -99,7 +99,7 @@ func (p *parsing) settle(place *list.Element) {
 
 // admitParse is rewriter.Request.Admit for the session's texts.
 func (s *session) admitParse(ctx context.Context) (done func(), refusal *rewriter.Denial) {
-	err := s.server.parsing.begin(waiting{ctx, s.rest}, s.tenant)
+	err := s.server.parsing.begin(s.admits(ctx), s.tenant)
 	s.up = s.pipe.unpark()
 	if err != nil {
 		return nil, &rewriter.Denial{SQLState: stateAdminShutdown, Message: shutdown().message}

@@ -96,6 +96,8 @@ type execution struct {
 	copied int64
 	// leads are what can stand in front of a line of COPY FROM STDIN that is not the client's.
 	leads []string
+	// reusable is set for what the session may use again when it was reported.
+	reusable bool
 }
 
 // reply is what the upstream says to a statement of the proxy's own: the first column of its rows.

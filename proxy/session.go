@@ -106,6 +106,7 @@ type session struct {
 	// skipping is set after a failure in the extended protocol, until Sync. The upstream has been made to fail too, unless local is set.
 	skipping, local bool
 	early           earlyPermit
+	reused          reused
 	// sound is set when the messages that are open began in no transaction that had failed.
 	sound bool
 	// open is set while messages of the extended protocol have gone upstream without a Sync; wrote, when one of them may have written.
@@ -506,7 +507,7 @@ func (s *session) upstreamGone() error {
 // admit asks the gate for the right to run a statement.
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 	s.seat.Holds = s.pipe.holds()
-	permit, err := s.seat.Admit(waiting{ctx, s.rest})
+	permit, err := s.seat.Admit(s.admits(ctx))
 	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
@@ -517,7 +518,7 @@ func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 // resume asks for that for a statement that was admitted before.
 func (s *session) resume(ctx context.Context) (limit.Permit, *failure) {
 	s.seat.Holds = s.pipe.holds()
-	permit, err := s.seat.Resume(waiting{ctx, s.rest})
+	permit, err := s.seat.Resume(s.admits(ctx))
 	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
@@ -537,12 +538,12 @@ func (s *session) rest() {
 // waiting is a context that does something before anybody waits for its end.
 type waiting struct {
 	context.Context
-	before func()
+	of interface{ rest() }
 }
 
 // Done is what a waiter asks a context for.
 func (w waiting) Done() <-chan struct{} {
-	w.before()
+	w.of.rest()
 	return w.Context.Done()
 }
 

@@ -369,13 +369,10 @@ func (v *verbatim) cancel() {
 
 // peekName reads the name at the start of the current message, as far as Postgres tells names apart.
 func (v *verbatim) peekName() (string, error) {
-	b, err := v.s.in.Peek(min(v.s.in.Left(), maxName+1))
+	b, err := v.s.in.Peek(min(v.s.in.Left(), pgwire.MaxName+1))
 	name, _, _ := bytes.Cut(b, []byte{0})
 	return clip(string(name)), err
 }
-
-// maxName is the length of the longest name, in bytes.
-const maxName = 63
 
 // resting returns whether nothing is outstanding, and whether no transaction is open either, explicit or not.
 func (s *session) resting() (empty, alone bool) {

@@ -65,7 +65,7 @@ func appendParameters(b []byte, parameters map[string]string) []byte {
 
 // admit asks the gate for the right to send a statement.
 func (v *verbatim) admit(ctx context.Context) (limit.Permit, *failure) {
-	return v.terms(v.s.seat.Admit(waiting{ctx, v.rest}))
+	return v.terms(v.s.seat.Admit(waiting{ctx, v}))
 }
 
 // rest hands everything to the upstream.
@@ -86,7 +86,7 @@ func (v *verbatim) terms(permit limit.Permit, err error) (limit.Permit, *failure
 func (v *verbatim) permitted(ctx context.Context, kind awaited) (limit.Permit, *failure) {
 	if kind == awaitExecute && v.prepaid > 0 {
 		v.prepaid--
-		return v.terms(v.s.seat.Resume(waiting{ctx, v.rest}))
+		return v.terms(v.s.seat.Resume(waiting{ctx, v}))
 	}
 	return v.admit(ctx)
 }

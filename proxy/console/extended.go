@@ -39,6 +39,7 @@ func (s *session) bind() error {
 	if err != nil {
 		return err
 	}
+	defer b.Free()
 	if b.Params != 0 {
 		return failf(stateProtocol, "bind message supplies %d parameters, but prepared statement %q requires 0", b.Params, b.Statement)
 	}
@@ -87,8 +88,8 @@ func noStatement(name string) *Error {
 
 // describe tells what a statement or portal returns.
 func (s *session) describe() error {
-	var m pgwire.Describe
-	if err := s.whole(&m); err != nil {
+	m, err := pgwire.ReadTarget(s.link.In)
+	if err != nil {
 		return err
 	}
 	var st *statement
@@ -131,8 +132,8 @@ func (s *session) whole(m pgwire.Message) error {
 
 // execute runs a portal, or goes on with one that was suspended.
 func (s *session) execute(ctx context.Context) error {
-	var m pgwire.Execute
-	if err := s.whole(&m); err != nil {
+	m, err := pgwire.ReadExecute(s.link.In)
+	if err != nil {
 		return err
 	}
 	p := s.portals[m.Portal]
@@ -150,14 +151,14 @@ func (s *session) execute(ctx context.Context) error {
 		}
 		p.ran, p.result = true, r
 	}
-	_, err := s.send(&p.result, p.formats, int(min(m.MaxRows, 1<<30)))
+	_, err = s.send(&p.result, p.formats, int(min(m.MaxRows, 1<<30)))
 	return err
 }
 
 // close forgets a statement or portal; one that there is not is no error.
 func (s *session) close() error {
-	var m pgwire.Close
-	if err := s.whole(&m); err != nil {
+	m, err := pgwire.ReadTarget(s.link.In)
+	if err != nil {
 		return err
 	}
 	switch m.ObjectType {

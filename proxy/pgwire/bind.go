@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // maxParams is how many parameters a Bind can count.
@@ -16,7 +17,23 @@ type Bind struct {
 	Formats []int16
 	// Params is how many values follow.
 	Params int
+
+	out gatherer // what WriteBind writes with
 }
+
+// binds are those that nobody uses now.
+var binds = sync.Pool{New: func() any { return new(Bind) }}
+
+// Free lets another ReadBind use b's memory.
+func (b *Bind) Free() {
+	*b = Bind{Formats: b.Formats[:0], out: gatherer{b: b.out.b[:0]}}
+	if cap(b.Formats) <= maxKeptFormats {
+		binds.Put(b)
+	}
+}
+
+// maxKeptFormats is how large a list of format codes is kept for the next message.
+const maxKeptFormats = 1024
 
 // Format returns the format code of parameter i, from 0.
 func (b *Bind) Format(i int) int16 {
@@ -32,46 +49,53 @@ func (b *Bind) Format(i int) int16 {
 }
 
 // ReadBind reads a Bind message up to its values. When the whole message fits into r's buffer it is checked to its end first,
-// so that a malformed one is refused before any of it was passed on.
-func ReadBind(r *Reader) (Bind, error) {
+// so that a malformed one is refused before any of it was passed on. The caller may Free what it gets, when it has done with it.
+func ReadBind(r *Reader) (*Bind, error) {
 	if r.Left() <= BufferBytes {
 		body, err := r.Peek(r.Left())
 		if err != nil {
-			return Bind{}, err
+			return nil, err
 		}
 		if err := checkBind(body); err != nil {
-			return Bind{}, err
+			return nil, err
 		}
 	}
-	var b Bind
-	var err error
+	b := binds.Get().(*Bind)
+	if err := b.readHead(r); err != nil {
+		b.Free()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bind) readHead(r *Reader) (err error) {
 	if b.Portal, err = r.String(); err != nil {
-		return Bind{}, err
+		return err
 	}
 	if b.Statement, err = r.String(); err != nil {
-		return Bind{}, err
+		return err
 	}
 	n, err := r.Uint16()
 	if err != nil {
-		return Bind{}, err
+		return err
 	}
 	if 2*n > r.Left() {
-		return Bind{}, ErrInsufficient
+		return ErrInsufficient
 	}
 	for range n {
 		code, err := r.Uint16()
 		if err != nil {
-			return Bind{}, err
+			return err
 		}
 		b.Formats = append(b.Formats, int16(code))
 	}
 	if b.Params, err = r.Uint16(); err != nil {
-		return Bind{}, err
+		return err
 	}
 	if 4*b.Params > r.Left() {
-		return Bind{}, ErrInsufficient
+		return ErrInsufficient
 	}
-	return b, nil
+	return nil
 }
 
 // CheckCounts compares the counts of a Bind with what its statement takes. The error is Postgres's own.
@@ -151,8 +175,9 @@ func skipCodes(b []byte) ([]byte, error) {
 type BindRewrite struct {
 	// Statement is the name that the upstream knows the statement by.
 	Statement string
-	// Appended are the values of the parameters that follow the client's, in text format.
-	Appended []string
+	// Appended is the value of the parameters that follow the client's, in text format; there are so many Times of it.
+	Appended string
+	Times    int
 	// Checked are the client's parameters, from 0, that Check is asked about, ascending.
 	Checked []int
 	// Check says whether a value may pass; value is nil for NULL, and for one of more than MaxCheckedBytes, when large is set.
@@ -168,62 +193,70 @@ const MaxCheckedBytes = 4096
 // nothing larger than the buffers is held. ok is false when Check refused a value: then the message written is well-formed,
 // but its portal must not be executed. An error that is a *FormatError leaves an unfinished message in w.
 func (b *Bind) WriteBind(w io.Writer, r *Reader, rw BindRewrite) (ok bool, err error) {
-	if b.Params+len(rw.Appended) > maxParams {
-		return false, &FormatError{fmt.Sprintf("a statement has at most %d parameters here", maxParams-len(rw.Appended))}
+	if b.Params+rw.Times > maxParams {
+		return false, &FormatError{fmt.Sprintf("a statement has at most %d parameters here", maxParams-rw.Times)}
 	}
-	formats := b.expandFormats(len(rw.Appended))
+	formats, expanded := b.formatsWith(rw.Times)
 	// What ReadBind has consumed of the body, apart from the statement's name, stays as long as it is.
-	size := len(b.Portal) + 1 + len(rw.Statement) + 1 + 2 + 2*len(formats) + 2 + r.Left()
-	for _, v := range rw.Appended {
-		size += 4 + len(v)
+	size := len(b.Portal) + 1 + len(rw.Statement) + 1 + 2 + 2*formats + 2 + r.Left() + rw.Times*(4+len(rw.Appended))
+	out := &b.out
+	out.w, out.b = w, append(out.b[:0], MsgBind)
+	out.b = binary.BigEndian.AppendUint32(out.b, uint32(size+4))
+	out.b = AppendString(AppendString(out.b, b.Portal), rw.Statement)
+	out.b = binary.BigEndian.AppendUint16(out.b, uint16(formats))
+	for i := range formats {
+		format := int16(0)
+		if i < b.Params || !expanded {
+			format = b.Format(i)
+		}
+		out.b = binary.BigEndian.AppendUint16(out.b, uint16(format))
 	}
-	head := make([]byte, 0, 64+len(b.Portal)+len(rw.Statement)+2*len(formats))
-	head = append(head, MsgBind)
-	lengthAt := len(head)
-	head = binary.BigEndian.AppendUint32(head, 0)
-	head = append(append(head, b.Portal...), 0)
-	head = append(append(head, rw.Statement...), 0)
-	head = binary.BigEndian.AppendUint16(head, uint16(len(formats)))
-	for _, f := range formats {
-		head = binary.BigEndian.AppendUint16(head, uint16(f))
-	}
-	head = binary.BigEndian.AppendUint16(head, uint16(b.Params+len(rw.Appended)))
+	out.b = binary.BigEndian.AppendUint16(out.b, uint16(b.Params+rw.Times))
 
-	binary.BigEndian.PutUint32(head[lengthAt:], uint32(size+4))
-	if _, err := w.Write(head); err != nil {
-		return false, err
-	}
-	ok, err = b.writeValues(w, r, rw)
+	ok, err = b.writeValues(out, r, rw)
 	if err != nil {
 		return false, err
 	}
-	var word [4]byte
-	for _, v := range rw.Appended {
-		binary.BigEndian.PutUint32(word[:], uint32(len(v)))
-		if _, err := w.Write(word[:]); err != nil {
-			return false, err
-		}
-		if _, err := io.WriteString(w, v); err != nil {
-			return false, err
-		}
+	for range rw.Times {
+		out.b = append(binary.BigEndian.AppendUint32(out.b, uint32(len(rw.Appended))), rw.Appended...)
 	}
-	return ok, writeResultFormats(w, r)
+	if err := writeResultFormats(out, r); err != nil {
+		return false, err
+	}
+	_, err = w.Write(out.b)
+	return ok && err == nil, err
 }
 
-// expandFormats gives n appended text parameters their format codes.
-func (b *Bind) expandFormats(n int) []int16 {
-	switch {
-	case n == 0, len(b.Formats) == 0, len(b.Formats) == 1 && b.Formats[0] == 0:
-		return b.Formats // none and a single text code go for all
-	}
-	formats := make([]int16, b.Params+n)
-	for i := range b.Params {
-		formats[i] = b.Format(i)
-	}
-	return formats
+// gatherBytes is how much of a message is written at once.
+const gatherBytes = 2048
+
+// gatherer gathers what is small, so that a usual message is one Write.
+type gatherer struct {
+	w io.Writer
+	b []byte
 }
 
-func (b *Bind) writeValues(w io.Writer, r *Reader, rw BindRewrite) (ok bool, err error) {
+func (g *gatherer) Write(p []byte) (int, error) {
+	if len(g.b)+len(p) <= gatherBytes {
+		g.b = append(g.b, p...)
+		return len(p), nil
+	}
+	if _, err := g.w.Write(g.b); err != nil {
+		return 0, err
+	}
+	g.b = g.b[:0]
+	return g.w.Write(p)
+}
+
+// formatsWith is how many format codes there are with n appended text parameters; expanded says that each parameter has one then.
+func (b *Bind) formatsWith(n int) (codes int, expanded bool) {
+	if n == 0 || len(b.Formats) == 0 || len(b.Formats) == 1 && b.Formats[0] == 0 {
+		return len(b.Formats), false // none and a single text code go for all
+	}
+	return b.Params + n, true
+}
+
+func (b *Bind) writeValues(w *gatherer, r *Reader, rw BindRewrite) (ok bool, err error) {
 	ok = true
 	checked := rw.Checked
 	for i := range b.Params {
@@ -238,18 +271,19 @@ func (b *Bind) writeValues(w io.Writer, r *Reader, rw BindRewrite) (ok bool, err
 		if _, err := w.Write(word); err != nil {
 			return false, err
 		}
-		write := w
+		pass := true
 		if len(checked) > 0 && checked[0] == i {
 			checked = checked[1:]
-			pass, err := b.checkValue(r, i, n, rw.Check)
-			if err != nil {
+			if pass, err = b.checkValue(r, i, n, rw.Check); err != nil {
 				return false, err
 			}
-			if !pass {
-				ok, write = false, zeros{w}
-			}
 		}
-		if err := copyBody(write, r, n); err != nil {
+		if !pass {
+			ok, err = false, copyBody(zeros{w}, r, n)
+		} else {
+			err = copyBody(w, r, n)
+		}
+		if err != nil {
 			return false, err
 		}
 	}
@@ -271,7 +305,7 @@ func (b *Bind) checkValue(r *Reader, param, n int, check func(int, int16, []byte
 }
 
 // zeros writes as many zero bytes as it is given.
-type zeros struct{ w io.Writer }
+type zeros struct{ w *gatherer }
 
 func (z zeros) Write(b []byte) (int, error) { return z.w.Write(make([]byte, len(b))) }
 
@@ -290,7 +324,7 @@ func copyBody(w io.Writer, r *Reader, n int) error {
 }
 
 // writeResultFormats copies the result format codes, which end the message.
-func writeResultFormats(w io.Writer, r *Reader) error {
+func writeResultFormats(w *gatherer, r *Reader) error {
 	word, err := r.Peek(2)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func BenchmarkCost(b *testing.B) {
 	})
 	b.Run("bind", func(b *testing.B) {
 		r := NewReader(&endless{block: bindMessage()}, 1<<20, nil)
-		rewrite := BindRewrite{Statement: "S_1", Appended: []string{"acme"}}
+		rewrite := BindRewrite{Statement: "S_1", Appended: "acme", Times: 1}
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := r.Next(); err != nil {
@@ -61,6 +61,7 @@ func BenchmarkCost(b *testing.B) {
 			if ok, err := bind.WriteBind(io.Discard, r, rewrite); err != nil || !ok {
 				b.Fatal(ok, err)
 			}
+			bind.Free()
 		}
 	})
 }

@@ -92,12 +92,17 @@ const (
 
 // AppendDescribe appends Describe of a statement or portal.
 func AppendDescribe(dst []byte, kind byte, name string) []byte {
-	return Append(dst, MsgDescribe, AppendString([]byte{kind}, name)...)
+	return appendTarget(dst, MsgDescribe, kind, name)
 }
 
 // AppendClose appends Close of a statement or portal.
 func AppendClose(dst []byte, kind byte, name string) []byte {
-	return Append(dst, MsgClose, AppendString([]byte{kind}, name)...)
+	return appendTarget(dst, MsgClose, kind, name)
+}
+
+func appendTarget(dst []byte, typ, kind byte, name string) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, typ), uint32(4+1+len(name)+1))
+	return AppendString(append(dst, kind), name)
 }
 
 // AppendBind appends Bind without parameters, results in text.
@@ -108,7 +113,8 @@ func AppendBind(dst []byte, portal, statement string) []byte {
 
 // AppendExecute appends Execute; rows 0 means all.
 func AppendExecute(dst []byte, portal string, rows uint32) []byte {
-	return Append(dst, MsgExecute, binary.BigEndian.AppendUint32(AppendString(nil, portal), rows)...)
+	dst = binary.BigEndian.AppendUint32(append(dst, MsgExecute), uint32(4+len(portal)+1+4))
+	return binary.BigEndian.AppendUint32(AppendString(dst, portal), rows)
 }
 
 // AppendSync appends Sync.

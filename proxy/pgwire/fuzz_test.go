@@ -132,7 +132,6 @@ func FuzzBind(f *testing.F) {
 		f.Add(message[HeaderBytes:], uint8(2), uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, body []byte, tenants, refuse uint8) {
-		appended := slices.Repeat([]string{"acme"}, int(tenants%4))
 		r := NewReader(iotest.HalfReader(bytes.NewReader(Append(nil, MsgBind, body...))), 1<<20, nil)
 		if _, err := r.Next(); err != nil {
 			t.Skip()
@@ -146,7 +145,7 @@ func FuzzBind(f *testing.F) {
 		}
 		var out bytes.Buffer
 		refused := -1
-		ok, err := head.WriteBind(&out, r, BindRewrite{Statement: "upstream", Appended: appended, Checked: []int{int(refuse)},
+		ok, err := head.WriteBind(&out, r, BindRewrite{Statement: "upstream", Appended: "acme", Times: int(tenants % 4), Checked: []int{int(refuse)},
 			Check: func(param int, _ int16, _ []byte, _ bool) bool {
 				refused = param
 				return false
@@ -160,7 +159,7 @@ func FuzzBind(f *testing.F) {
 		if ok != (refused < 0) {
 			t.Fatal("a refused value was not reported")
 		}
-		compareBinds(t, body, out.Bytes(), appended, refused)
+		compareBinds(t, body, out.Bytes(), slices.Repeat([]string{"acme"}, int(tenants%4)), refused)
 	})
 }
 
@@ -209,12 +208,14 @@ func formatOf(b *pgproto3.Bind, i int) int16 {
 	}
 }
 
-// FuzzDecode gives pgproto3 arbitrary bodies: whatever it does with them becomes an error here.
+// FuzzDecode gives arbitrary bodies to the decoders: whatever pgproto3 does with them becomes an error here, and what was read is what was there.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\x00SELECT 1\x00\x00\x00"), uint8(1))
 	f.Add([]byte{}, uint8(0))
+	f.Add([]byte("Pportal\x00"), uint8(0))
+	f.Add([]byte("portal\x00\x00\x00\x00\x07"), uint8(0))
 	f.Fuzz(func(t *testing.T, body []byte, which uint8) {
-		messages := []Message{&Query{}, &Parse{}, &Describe{}, &Execute{}, &Close{}, &SASLInitialResponse{}, &SASLResponse{}}
+		messages := []Message{&Query{}, &Parse{}, &SASLInitialResponse{}, &SASLResponse{}}
 		m := messages[int(which)%len(messages)]
 		err := Decode(m, body)
 		var format *FormatError
@@ -224,7 +225,27 @@ func FuzzDecode(f *testing.F) {
 		if q, ok := m.(*Query); ok && err == nil && !bytes.Equal(AppendQuery(nil, q.String), Append(nil, MsgQuery, body...)) {
 			t.Fatalf("%q was read as %q", body, q.String)
 		}
+		if of := readBack(t, body, MsgDescribe, ReadTarget); of != (Target{}) && !bytes.Equal(AppendDescribe(nil, of.ObjectType, of.Name), Append(nil, MsgDescribe, body...)) {
+			t.Fatalf("%q was read as %v", body, of)
+		}
+		if e := readBack(t, body, MsgExecute, ReadExecute); e != (Execute{}) && !bytes.Equal(AppendExecute(nil, e.Portal, e.MaxRows), Append(nil, MsgExecute, body...)) {
+			t.Fatalf("%q was read as %v", body, e)
+		}
 	})
+}
+
+// readBack reads a message with this body, which arrives in pieces; the zero value after an error.
+func readBack[M any](t *testing.T, body []byte, typ byte, read func(*Reader) (M, error)) M {
+	r := NewReader(iotest.HalfReader(bytes.NewReader(Append(nil, typ, body...))), 1<<20, nil)
+	if _, err := r.Next(); err != nil {
+		t.Skip()
+	}
+	m, err := read(r)
+	var format *FormatError
+	if err != nil && !errors.As(err, &format) {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // FuzzFields filters error fields: only those that are kept come out, as they went in.

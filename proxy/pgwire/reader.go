@@ -28,7 +28,8 @@ type Reader struct {
 	large *[BufferBytes]byte // nil while small is used
 	more  bool               // the last read was long, so that more may follow at once
 	r, w  int
-	left  int // bytes of the current frame's body that were not consumed
+	left  int    // bytes of the current frame's body that were not consumed
+	name  string // the last one, but for the empty one
 }
 
 // NewReader returns a reader of frames whose bodies have at most limit bytes. retry is asked about each error of src:
@@ -228,7 +229,7 @@ func (r *Reader) String() (string, error) {
 			return "", err
 		}
 		if i := bytes.IndexByte(b, 0); i >= 0 {
-			s := string(b[:i])
+			s := r.text(b[:i])
 			r.consume(i + 1)
 			return s, nil
 		}
@@ -237,6 +238,21 @@ func (r *Reader) String() (string, error) {
 		}
 	}
 }
+
+// text is b as a string: a name that is said again is not made again.
+func (r *Reader) text(b []byte) string {
+	if string(b) == r.name {
+		return r.name
+	}
+	s := string(b)
+	if 0 < len(s) && len(s) <= MaxName {
+		r.name = s
+	}
+	return s
+}
+
+// MaxName is how long a name of Postgres can be, in bytes: NAMEDATALEN less one. Longer ones of statements and portals are rare.
+const MaxName = 63
 
 // Uint16 consumes a two-byte number of the body.
 func (r *Reader) Uint16() (int, error) {
