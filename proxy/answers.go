@@ -362,8 +362,10 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		if word := r.refusedWord(e.run, state, fields.Get(pgwire.FieldMessage)); word != "" {
 			text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
 		}
-		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 {
+		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 &&
+			!r.s.settings.shorter.Load() {
 			e.run.limit = limit.StatementTimeout
+			text = exceeded(e.run.permit.TimeExceeded()).response(nil, severityError)
 		}
 	}
 	if f := r.s.overtime.tell(state, e); f != nil {

@@ -399,6 +399,7 @@ func (s *session) limitCarried(limit time.Duration) {
 		effective = most
 	}
 	s.settings.timeout = limit
+	s.settings.shorter.Store(effective == own)
 	value := ""
 	if effective != s.welcome.timeout {
 		value = strconv.FormatInt(effective, 10)

@@ -161,14 +161,21 @@ func TestStatementTimeout(t *testing.T) {
 	if now != "100ms" {
 		t.Errorf("statement_timeout is %s", now)
 	}
+	if _, err := conn.Exec(ctx, slow); state(err) != "57014" || strings.Contains(err.Error(), "limit") {
+		t.Errorf("over a time of the client's own: %v", err)
+	}
+	run("RESET statement_timeout", "")
+	if _, err := conn.Exec(ctx, slow); state(err) != "57014" || !strings.Contains(err.Error(), "statement timeout: limit statement_timeout of 150ms reached, retry") {
+		t.Errorf("over the limit: %v", err)
+	}
 	limited := 0
 	for _, o := range w.seen.outcomes() {
 		if o.Limit == limit.StatementTimeout && o.SQLState == "57014" {
 			limited++
 		}
 	}
-	if limited != 7 {
-		t.Errorf("%d outcomes name the limit, want 7", limited)
+	if limited != 8 {
+		t.Errorf("%d outcomes name the limit, want 8", limited)
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"pgcordon/proxy/limit"
@@ -21,6 +22,8 @@ type settings struct {
 	touched, inGroup bool
 	// timeout is the limit that statement_timeout keeps to; 0 for none.
 	timeout time.Duration
+	// shorter is set while the client has made statement_timeout shorter than that. The relay reads it.
+	shorter atomic.Bool
 }
 
 const (
@@ -131,10 +134,11 @@ func (s *session) limitTime(limit time.Duration) error {
 	if !s.user.SessionPool {
 		s.pipe.suspects() // what it is now goes with the session
 	}
-	_, err := s.ask(fmt.Sprintf("SELECT pg_catalog.set_config('statement_timeout', '%d', false) "+
+	rows, err := s.ask(fmt.Sprintf("SELECT pg_catalog.set_config('statement_timeout', '%d', false) "+
 		"FROM (SELECT pg_catalog.current_setting('statement_timeout')::pg_catalog.interval) AS s(t) WHERE %s", now, excess))
 	if err == nil {
 		s.settings.timeout = limit
+		s.settings.shorter.Store(len(rows) == 0)
 	}
 	return err
 }

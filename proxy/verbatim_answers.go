@@ -200,7 +200,7 @@ func (r *verbatimRelay) failed(start []byte, e *due) (passes bool) {
 		passes = false
 	case run.late.Load() && state == stateQueryCanceled:
 		run.state, run.limit = state, limit.StatementTimeout
-		r.write((&failure{state: state, message: "canceling statement due to statement timeout"}).response(nil, severityError)...)
+		r.write(exceeded(run.permit.TimeExceeded()).response(nil, severityError)...)
 		passes = false
 	default:
 		run.state = state

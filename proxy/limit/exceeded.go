@@ -89,11 +89,16 @@ type Exceeded struct {
 	SQLState   string
 }
 
+const timedOut = "canceling statement due to statement timeout: "
+
 // Error says limit, value and when to retry.
 func (e *Exceeded) Error() string {
 	text := fmt.Sprintf("limit %s of %s ", e.Limit, e.Value)
 	if e.User != "" {
 		text += fmt.Sprintf("for user %q ", e.User)
+	}
+	if e.Limit == StatementTimeout {
+		text = timedOut + text // some clients look for Postgres's own words
 	}
 	if e.Away {
 		return text + "cannot be checked: what the proxies share is out of reach" + e.retry()
@@ -121,6 +126,8 @@ func (e *Exceeded) retry() string {
 		return ", retry for fewer rows at a time"
 	case ChangesPerStatement:
 		return ": nothing was changed, retry for fewer rows at a time"
+	case StatementTimeout:
+		return ", retry for less at a time"
 	case TransactionTimeout, IdleInTransactionTimeout:
 		return ": the transaction was rolled back, retry it at once"
 	}

@@ -95,7 +95,7 @@ func TestPermitCarriesTheStatementsLimits(t *testing.T) {
 	})
 	p, err := connect(t, g, "acme").Admit(t.Context())
 	want := Terms{RowsPerStatement: 10, ChangesPerStatement: 3, StatementTimeout: 1500 * time.Millisecond, TransactionTimeout: time.Hour,
-		IdleInTransactionTimeout: time.Second}
+		IdleInTransactionTimeout: time.Second, user: "app", usersOwn: termChanges | termIdle}
 	if err != nil || p.Terms != want {
 		t.Errorf("permit %+v, %v", p, err)
 	}
@@ -104,10 +104,10 @@ func TestPermitCarriesTheStatementsLimits(t *testing.T) {
 		state, text string
 	}{
 		{p.RowsExceeded(), "53400", "limit rows_per_statement of 10 rows reached, retry for fewer rows at a time"},
-		{p.ChangesExceeded(), "53400", "limit changes_per_statement of 3 rows reached: nothing was changed, retry for fewer rows at a time"},
-		{p.TimeExceeded(), "57014", "limit statement_timeout of 1.5s reached"},
+		{p.ChangesExceeded(), "53400", "limit changes_per_statement of 3 rows for user \"app\" reached: nothing was changed, retry for fewer rows at a time"},
+		{p.TimeExceeded(), "57014", "canceling statement due to statement timeout: limit statement_timeout of 1.5s reached, retry for less at a time"},
 		{p.TransactionExceeded(), "25P04", "limit transaction_timeout of 1h0m0s reached: the transaction was rolled back, retry it at once"},
-		{p.IdleExceeded(), "25P03", "limit idle_in_transaction_timeout of 1s reached: the transaction was rolled back, retry it at once"},
+		{p.IdleExceeded(), "25P03", "limit idle_in_transaction_timeout of 1s for user \"app\" reached: the transaction was rolled back, retry it at once"},
 	} {
 		if c.e.SQLState != c.state || c.e.Error() != c.text {
 			t.Errorf("%+v: %v", c.e, c.e)

@@ -36,7 +36,21 @@ type Seat struct {
 type Terms struct {
 	RowsPerStatement, ChangesPerStatement                          int64
 	StatementTimeout, TransactionTimeout, IdleInTransactionTimeout time.Duration
+	// user is whose those of usersOwn are; the others are the tenant's.
+	user     string
+	usersOwn termSet
 }
+
+// termSet is a set of the limits in Terms.
+type termSet uint8
+
+const (
+	termRows termSet = 1 << iota
+	termChanges
+	termStatement
+	termTransaction
+	termIdle
+)
 
 // Permit is the right to run one statement now, and what the statement must keep to. The zero value permits nothing and holds nothing.
 type Permit struct {
@@ -287,48 +301,57 @@ func (s *Seat) agree() {
 		return
 	}
 	s.ofTenant, s.ofUser = tenant, user
-	s.terms = Terms{
-		RowsPerStatement:         lower(tenant.RowsPerStatement, user.RowsPerStatement),
-		ChangesPerStatement:      lower(tenant.ChangesPerStatement, user.ChangesPerStatement),
-		StatementTimeout:         lower(tenant.StatementTimeout, user.StatementTimeout),
-		TransactionTimeout:       lower(tenant.TransactionTimeout, user.TransactionTimeout),
-		IdleInTransactionTimeout: lower(tenant.IdleInTransactionTimeout, user.IdleInTransactionTimeout),
+	t := Terms{user: s.user.user}
+	t.RowsPerStatement = lower(&t, termRows, tenant.RowsPerStatement, user.RowsPerStatement)
+	t.ChangesPerStatement = lower(&t, termChanges, tenant.ChangesPerStatement, user.ChangesPerStatement)
+	t.StatementTimeout = lower(&t, termStatement, tenant.StatementTimeout, user.StatementTimeout)
+	t.TransactionTimeout = lower(&t, termTransaction, tenant.TransactionTimeout, user.TransactionTimeout)
+	t.IdleInTransactionTimeout = lower(&t, termIdle, tenant.IdleInTransactionTimeout, user.IdleInTransactionTimeout)
+	if t.usersOwn == 0 {
+		t.user = ""
 	}
+	s.terms = t
 }
 
-// lower is the lower of two limits.
-func lower[T int64 | time.Duration](a, b T) T {
-	switch {
-	case a <= 0:
-		return max(b, 0)
-	case b <= 0:
-		return a
+// lower is the lower of a tenant's and its user's limit, and notes when that is the user's.
+func lower[T int64 | time.Duration](t *Terms, term termSet, tenant, user T) T {
+	if user <= 0 || tenant > 0 && tenant <= user {
+		return max(tenant, 0)
 	}
-	return min(a, b)
+	t.usersOwn |= term
+	return user
+}
+
+// exceeded is the error for one of the limits.
+func (t *Terms) exceeded(term termSet, name, value, sqlState string) *Exceeded {
+	e := &Exceeded{Limit: name, Value: value, SQLState: sqlState}
+	if t.usersOwn&term != 0 {
+		e.User = t.user
+	}
+	return e
 }
 
 // RowsExceeded is the error for a statement that was cut off after RowsPerStatement rows: SQLSTATE 53400.
 func (t *Terms) RowsExceeded() *Exceeded {
-	return &Exceeded{Limit: RowsPerStatement, Value: strconv.FormatInt(t.RowsPerStatement, 10) + " rows", SQLState: configurationLimitExceeded}
+	return t.exceeded(termRows, RowsPerStatement, strconv.FormatInt(t.RowsPerStatement, 10)+" rows", configurationLimitExceeded)
 }
 
 // ChangesExceeded is the error for a statement that has changed more than ChangesPerStatement rows: SQLSTATE 53400.
 func (t *Terms) ChangesExceeded() *Exceeded {
-	return &Exceeded{Limit: ChangesPerStatement, Value: strconv.FormatInt(t.ChangesPerStatement, 10) + " rows",
-		SQLState: configurationLimitExceeded}
+	return t.exceeded(termChanges, ChangesPerStatement, strconv.FormatInt(t.ChangesPerStatement, 10)+" rows", configurationLimitExceeded)
 }
 
 // TimeExceeded is the error for a statement that was cut off after StatementTimeout: SQLSTATE 57014.
 func (t *Terms) TimeExceeded() *Exceeded {
-	return &Exceeded{Limit: StatementTimeout, Value: t.StatementTimeout.String(), SQLState: queryCanceled}
+	return t.exceeded(termStatement, StatementTimeout, t.StatementTimeout.String(), queryCanceled)
 }
 
 // TransactionExceeded is the error for a transaction that was open for longer than TransactionTimeout: SQLSTATE 25P04.
 func (t *Terms) TransactionExceeded() *Exceeded {
-	return &Exceeded{Limit: TransactionTimeout, Value: t.TransactionTimeout.String(), SQLState: transactionTimeout}
+	return t.exceeded(termTransaction, TransactionTimeout, t.TransactionTimeout.String(), transactionTimeout)
 }
 
 // IdleExceeded is the error for a transaction that has waited for its client for longer than IdleInTransactionTimeout: SQLSTATE 25P03.
 func (t *Terms) IdleExceeded() *Exceeded {
-	return &Exceeded{Limit: IdleInTransactionTimeout, Value: t.IdleInTransactionTimeout.String(), SQLState: idleTransaction}
+	return t.exceeded(termIdle, IdleInTransactionTimeout, t.IdleInTransactionTimeout.String(), idleTransaction)
 }
