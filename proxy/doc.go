@@ -68,6 +68,7 @@
 //	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
 //	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.
 //	Kill's wait      one for each call that ends sessions, for half a second: then their connections are closed.
+//	session.abandon  for a moment, when a session is cut off whose statement runs on.
 //	session.lookAtTime  a timer's, for a moment, while transactions are limited in time; stopped with the session.
 //	Shutdown's wait  one, until the last of the above has ended.
 //

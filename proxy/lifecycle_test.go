@@ -278,3 +278,21 @@ func TestSwap(t *testing.T) {
 		t.Errorf("a statement that the new policy does not change: %q", heard)
 	}
 }
+
+// What a client has left running, or waits behind, does not keep the process: it is cancelled when sessions are cut off.
+func TestShutdownCutsOffWhatIsWaitedFor(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	for _, behind := range []pgproto3.FrontendMessage{&pgproto3.Terminate{}, query("SET search_path = public; SELECT 1")} {
+		c := dialRaw(t, w.dsn())
+		c.Send(query(forever))
+		c.Send(behind)
+		must(t, c.Flush())
+	}
+	eventually(t, "the statements to run", func() bool { return w.backends("state = 'active' AND query LIKE '%numbers%'") == 2 })
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if err := w.server.Shutdown(ctx); err == nil {
+		t.Error("no session was cut off")
+	}
+	eventually(t, "the end of the statements", func() bool { return w.backends("state = 'active' AND query LIKE '%numbers%'") == 0 })
+}

@@ -54,6 +54,8 @@ type session struct {
 	killed    atomic.Bool
 	ctx       context.Context
 	stop      context.CancelFunc
+	// settled keeps abandon from being called when the session has ended by itself; nil on a database of the tenant's own.
+	settled func() bool
 	// release gives back what it has of the server since it is ready.
 	release func()
 	// between is set while the session waits for a message, renew when it is to go on in another goroutine then.
@@ -181,6 +183,9 @@ func (s *session) run(ctx context.Context) (again bool) {
 		if s.release = s.begin(s.ctx); s.release == nil {
 			return false
 		}
+		if s.own == nil {
+			s.settled = context.AfterFunc(s.ctx, s.abandon)
+		}
 	}
 	s.state, again = s.serve(s.ctx)
 	return again
@@ -222,6 +227,9 @@ func (s *session) ended(again *bool) {
 	if s.ready {
 		s.server.observer.Session(SessionEvent{Phase: SessionClosed, Session: s.id, Identity: s.who, Remote: s.remote, Database: s.ownDatabase(),
 			SQLState: s.state, Elapsed: time.Since(s.accepted)})
+	}
+	if s.settled != nil {
+		s.settled()
 	}
 	s.stop()
 }
@@ -468,6 +476,23 @@ func (s *session) standing() bool {
 	}
 	s.user.SimpleAsText = now.SimpleAsText
 	return (now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)) && (s.own == nil || s.owns(s.server.active.Load(), s.own.name))
+}
+
+// abandon ends what the session's goroutine waits for in vain when it is to end and its client does not matter any more: what the upstream runs is
+// cancelled, and the connection closed. It runs when the session's context has ended, in a goroutine of its own, for which pipeline.end waits.
+func (s *session) abandon() {
+	up := s.pipe.block()
+	if up == nil {
+		return
+	}
+	defer s.pipe.unblock()
+	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
+	defer stop()
+	if err := up.conn.Cancel(ctx); err != nil {
+		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
+	}
+	s.pipe.pin(pinCancel)
+	_ = up.conn.Close() // ends its relay
 }
 
 // reconsider makes the session look whether it should end. Any goroutine may call it.
