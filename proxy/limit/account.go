@@ -62,11 +62,13 @@ func (a *account) spend(rows, bytes, now int64) (pause int64) {
 		a.rows.spend(p, now, rows)
 		pause = a.rows.debt(p, now)
 		a.shares[rateRows].count(rows, pause > 0)
+		a.shares[rateRows].lately.add(rows, now)
 	}
 	if p := a.bytes.pace.Load(); p != nil && bytes > 0 {
 		a.bytes.spend(p, now, bytes)
 		owed := a.bytes.debt(p, now)
 		a.shares[rateBytes].count(bytes, owed > 0)
+		a.shares[rateBytes].lately.add(bytes, now)
 		pause = max(pause, owed)
 	}
 	return min(pause, int64(a.limits.Load().Wait))

@@ -147,39 +147,48 @@ func (g *Gate) forget(a *account) bool {
 	return true
 }
 
-// Usage is what one tenant uses now.
+// Usage is what one tenant, or one user of a tenant, uses now.
 type Usage struct {
 	Tenant      policy.TenantID
+	User        string // empty for the tenant as a whole
 	Limits      Limits
 	Connections int64
 	Running     int64 // connections with statements that run
 	Waiting     int64 // statements that wait for their turn
-	Stored      Stored
+	// Statements, Rows and Bytes are those of the last second, where they are limited per second.
+	Statements, Rows, Bytes float64
+	// Stored is what the tenant had when it was counted last; Counted tells whether it was.
+	Stored  Stored
+	Counted bool
 }
 
 // Stats returns the tenants that the gate holds something of, by name, and forgets those of which it need not.
 func (g *Gate) Stats() []Usage {
+	return slices.DeleteFunc(g.Usage(), func(u Usage) bool { return u.User != "" })
+}
+
+// Usage is Stats, with users behind their tenants.
+func (g *Gate) Usage() []Usage {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lookAtIdle(len(g.idle))
-	stats := make([]Usage, 0, len(g.accounts))
+	list := make([]Usage, 0, len(g.accounts))
 	var stored map[policy.TenantID]Stored
 	if k := g.stock.Load(); k != nil {
 		stored = k.tenants
 	}
+	now := g.now()
 	for _, a := range g.accounts {
-		if a.user != "" {
-			continue
+		u := Usage{Tenant: a.tenant, User: a.user, Limits: *a.limits.Load(), Connections: a.connections.Load(), Running: a.running.used(),
+			Waiting: a.waiting.Load(), Statements: a.shares[rateStatements].lately.count(now), Rows: a.shares[rateRows].lately.count(now),
+			Bytes: a.shares[rateBytes].lately.count(now)}
+		if a.user == "" {
+			u.Stored, u.Counted = stored[a.tenant]
 		}
-		stats = append(stats, Usage{
-			Tenant:      a.tenant,
-			Limits:      *a.limits.Load(),
-			Connections: a.connections.Load(),
-			Running:     a.running.used(),
-			Waiting:     a.waiting.Load(),
-			Stored:      stored[a.tenant],
-		})
+		list = append(list, u)
 	}
-	slices.SortFunc(stats, func(a, b Usage) int { return cmp.Compare(a.Tenant.String(), b.Tenant.String()) })
-	return stats
+	slices.SortFunc(list, func(a, b Usage) int {
+		return cmp.Or(cmp.Compare(a.Tenant.String(), b.Tenant.String()), cmp.Compare(a.User, b.User))
+	})
+	return list
 }

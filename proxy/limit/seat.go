@@ -245,6 +245,7 @@ func (s *Seat) pay(ctx context.Context, a *account) error {
 		if !ok {
 			return rateExceeded(StatementsPerSecond, l, a.user, time.Duration(token))
 		}
+		a.shares[rateStatements].lately.add(1, now)
 		delay = max(delay, token)
 	}
 	if delay <= 0 {

@@ -46,6 +46,7 @@ var rateNames = [rates]string{StatementsPerSecond, RowsPerSecond, BytesPerSecond
 type share struct {
 	used   atomic.Int64 // since the last look
 	hungry atomic.Bool  // since the last look
+	lately lately
 	// Guarded by Gate.mu.
 	portion float64 // of 1
 	smooth  float64 // units per second of late
