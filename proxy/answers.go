@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/rewriter"
 )
@@ -362,10 +361,8 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		if word := r.refusedWord(e.run, state, fields.Get(pgwire.FieldMessage)); word != "" {
 			text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
 		}
-		if state == stateQueryCanceled && strings.Contains(fields.Get(pgwire.FieldMessage), "statement timeout") && e.run.permit.StatementTimeout > 0 &&
-			!r.s.settings.shorter.Load() {
-			e.run.limit = limit.StatementTimeout
-			text = exceeded(e.run.permit.TimeExceeded()).response(nil, severityError)
+		if f := r.timedOut(e.run, state, fields.Get(pgwire.FieldMessage)); f != nil {
+			text = f.response(nil, severityError)
 		}
 	}
 	if f := r.s.overtime.tell(state, e); f != nil {
@@ -391,6 +388,16 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.skipToSync()
 	}
 	return nil
+}
+
+// timedOut is the failure of an execution that has had the time of the tenant's limit, and not one of the client's own; nil of another.
+func (r *relay) timedOut(run *execution, state, message string) *failure {
+	if state != stateQueryCanceled || !strings.Contains(message, "statement timeout") || run.permit.StatementTimeout <= 0 || r.s.settings.shorter.Load() {
+		return nil
+	}
+	f := exceeded(run.permit.TimeExceeded())
+	run.limit = f.limit
+	return f
 }
 
 // skipToSync drops what the upstream skips after an error.

@@ -137,7 +137,7 @@ func (o *overtime) readyFor(status byte, more bool) {
 func (s *session) lookAtTime() {
 	o := &s.overtime
 	now := time.Now()
-	empty, _ := s.pipe.state()
+	empty := !s.outstanding()
 	o.mu.Lock()
 	if o.began.IsZero() {
 		o.armed = false
@@ -159,6 +159,12 @@ func (s *session) lookAtTime() {
 		return
 	}
 	o.due.Store(true)
+	if s.own != nil {
+		if !s.own.cutTransaction(began) {
+			s.wake()
+		}
+		return
+	}
 	if up := s.pipe.blockLast(); up != nil {
 		s.cutTransaction(up, began)
 		s.pipe.unblock()
@@ -169,10 +175,7 @@ func (s *session) lookAtTime() {
 
 // cutTransaction cancels what runs, unless that is another transaction by now.
 func (s *session) cutTransaction(up *upstream, began time.Time) {
-	s.overtime.mu.Lock()
-	same := s.overtime.began.Equal(began)
-	s.overtime.mu.Unlock()
-	if !same {
+	if !s.overtime.is(began) {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
@@ -199,8 +202,36 @@ func (p *pipeline) blockLast() *upstream {
 	return p.up
 }
 
+// is reports whether the transaction that began then is open still.
+func (o *overtime) is(began time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.began.Equal(began)
+}
+
+// expire returns why the transaction has to fail; nil when it has not, or, by over, has ended or failed by itself. toldNow says that the client is told
+// at once.
+func (o *overtime) expire(over, toldNow bool) *failure {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	limit := o.exceeded(time.Now())
+	o.due.Store(false)
+	if limit == nil || over {
+		return nil
+	}
+	f := exceeded(limit)
+	o.began, o.waits = time.Time{}, time.Time{}
+	if !toldNow {
+		o.told = f
+	}
+	return f
+}
+
 // onTime makes the transaction fail if it is over its time.
 func (s *session) onTime() error {
+	if s.own != nil {
+		return s.own.onTime()
+	}
 	o := &s.overtime
 	if !o.due.Load() {
 		return nil
@@ -208,23 +239,13 @@ func (s *session) onTime() error {
 	if err := s.drain(); err != nil {
 		return err
 	}
-	o.mu.Lock()
-	over := o.exceeded(time.Now())
-	o.mu.Unlock()
 	_, status := s.pipe.state()
 	open := !s.alone() && (status != 'T' || s.pipe.isOpen())
-	o.due.Store(false)
-	if over == nil || s.alone() || status == 'E' || s.pipe.skips() {
+	f := o.expire(s.alone() || status == 'E' || s.pipe.skips(), open)
+	if f == nil {
 		return nil
 	}
-	f := exceeded(over)
 	s.notRun(f, time.Now())
-	o.mu.Lock()
-	o.began, o.waits = time.Time{}, time.Time{}
-	if !open {
-		o.told = f
-	}
-	o.mu.Unlock()
 	if open { // the client has to send a Sync before it goes on
 		if err := s.refuse(f, extended); err != nil {
 			return err
@@ -253,6 +274,11 @@ func (o *overtime) tell(state string, e *expectation) *failure {
 	if !o.on.Load() || e == nil || e.mode == skip || e.mode == quiet {
 		return nil
 	}
+	return o.instead(state, e.run != nil && !e.run.over)
+}
+
+// instead is tell for an error of a statement's, or, without runs, of another message.
+func (o *overtime) instead(state string, runs bool) *failure {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -260,7 +286,7 @@ func (o *overtime) tell(state string, e *expectation) *failure {
 		f := o.told
 		o.told = nil
 		return f
-	case state == stateQueryCanceled && o.due.Load() && e.run != nil && !e.run.over:
+	case state == stateQueryCanceled && o.due.Load() && runs:
 		if over := o.exceeded(time.Now()); over != nil {
 			o.due.Store(false)
 			o.began = time.Time{}
@@ -268,6 +294,25 @@ func (o *overtime) tell(state string, e *expectation) *failure {
 		}
 	}
 	return nil
+}
+
+// tells reports whether the client has yet to hear that its transaction was made to fail.
+func (o *overtime) tells() bool {
+	if !o.on.Load() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.told != nil
+}
+
+// takeTold returns why the transaction was made to fail, for the client to hear of it now.
+func (o *overtime) takeTold() *failure {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.told
+	o.told = nil
+	return f
 }
 
 // tellCommit makes an error of the answer to a COMMIT that has rolled back what the client does not know to have failed.

@@ -42,6 +42,8 @@ type verbatim struct {
 	// prepaid counts the Parse messages that have been admitted for an execution to come, and maxRows is the row limit of the last permit.
 	prepaid int
 	maxRows int64
+	// parsedCommit is set while the last Parse was one of COMMIT; see commits.
+	parsedCommit bool
 	// portals are the rows that a portal has sent, kept where they are limited.
 	portals map[string]*int64
 	// torn is set when a message to the upstream was left unfinished.
@@ -59,6 +61,8 @@ type delivery struct {
 	sent *int64
 	// late is set when it has had its time and was cancelled for it.
 	late atomic.Bool
+	// commits is set for a COMMIT of a transaction of which the client does not know that it has failed.
+	commits bool
 	// Below belongs to the relay.
 	own         int64
 	rows, bytes int64
@@ -66,8 +70,9 @@ type delivery struct {
 	command     string
 	state       string
 	limit       string
-	over        bool // the row limit was passed
-	changed     bool // more rows were changed than may be
+	over        bool     // the row limit was passed
+	changed     bool     // more rows were changed than may be
+	excess      *failure // takes the place of what has been provoked
 	// copyRow is set before the first row of COPY in the text format, which may be a header.
 	copyRow, copyBinary, copyOut bool
 }
@@ -184,6 +189,9 @@ func (v *verbatim) message(ctx context.Context, h pgwire.Header) error {
 	if err := v.await(h.Type); err != nil {
 		return err
 	}
+	if err := v.onTime(); err != nil || v.skipping && h.Type != pgwire.MsgSync && h.Type != pgwire.MsgTerminate {
+		return err
+	}
 	switch h.Type {
 	case pgwire.MsgQuery:
 		return v.run(ctx, h, awaitQuery)
@@ -235,6 +243,14 @@ func (v *verbatim) run(ctx context.Context, h pgwire.Header, kind awaited) error
 			run.sent = sent
 		}
 	}
+	run.commits = kind == awaitExecute && v.parsedCommit && v.s.overtime.tells()
+	if kind == awaitQuery {
+		var err error
+		if run.commits, err = v.commits(kind); err != nil {
+			permit.Done()
+			return err
+		}
+	}
 	outcome, err := v.expect(due{kind: kind, run: run})
 	if err != nil || outcome == ignored {
 		run.permit.Done()
@@ -244,7 +260,8 @@ func (v *verbatim) run(ctx context.Context, h pgwire.Header, kind awaited) error
 		return v.pass(h)
 	}
 	v.open = kind == awaitExecute
-	v.alone = run.maxRows > 0 || run.maxChanges > 0
+	v.alone = run.maxRows > 0 || run.maxChanges > 0 || run.commits
+	v.s.runs(&permit)
 	return v.pass(h)
 }
 
@@ -256,8 +273,12 @@ func (v *verbatim) parse(ctx context.Context, h pgwire.Header) error {
 		v.s.notRun(f, began)
 		return v.refuse(f, awaitParse)
 	}
+	var err error
 	permit.Done()
 	v.prepaid++
+	if v.parsedCommit, err = v.commits(awaitParse); err != nil {
+		return err
+	}
 	return v.extended(h, awaitParse)
 }
 

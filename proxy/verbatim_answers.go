@@ -114,6 +114,9 @@ func (r *verbatimRelay) executed(typ byte, tag []byte, e *due) (passes bool, err
 		r.overrun(e)
 		return false, nil
 	}
+	if typ == pgwire.MsgCommandComplete && r.uncommitted(run, tag, e) {
+		return false, nil
+	}
 	sent := run.copyOut
 	run.own, run.copyRow, run.copyOut = 0, false, false
 	if run.maxChanges > 0 && !sent && changes(tag) > run.maxChanges {
@@ -181,11 +184,21 @@ func (r *verbatimRelay) failed(start []byte, e *due) (passes bool) {
 		r.mu.Unlock()
 		return true
 	}
-	passes = true
+	passes = !e.quiet
 	run := e.run
+	instead := (*failure)(nil)
+	if passes && !r.silent && r.v.s.overtime.on.Load() {
+		instead = r.v.s.overtime.instead(state, run != nil && !run.over)
+	}
 	switch {
 	case r.silent: // the client has been told already
 		return false
+	case instead != nil:
+		r.write(instead.response(nil, severityError)...)
+		passes = false
+		if run != nil {
+			run.state, run.limit = instead.state, instead.limit
+		}
 	case e.failure != nil:
 		if state != stateFailedTransaction {
 			r.write(e.failure.response(nil, severityError)...)
@@ -194,6 +207,9 @@ func (r *verbatimRelay) failed(start []byte, e *due) (passes bool) {
 	case run == nil:
 	case run.over:
 		r.write(r.tooMany(run).response(nil, severityError)...)
+		passes = false
+	case run.excess != nil:
+		r.write(run.excess.response(nil, severityError)...)
 		passes = false
 	case run.changed && e.kind == awaitExecute:
 		r.write(r.tooManyChanges(run).response(nil, severityError)...)
@@ -233,6 +249,8 @@ func (r *verbatimRelay) ready(status byte, e *due) (passes bool) {
 		r.tell(pgwire.AppendQuery(nil, refusedText)) // the session holds back what comes after a statement under a row limit
 		return false
 	}
+	quiet := e.quiet
+	r.v.s.overtime.readyFor(status, r.v.owed.more())
 	r.silent, r.headed = false, false
 	ended, idle := r.v.owed.ready(status, func(d *delivery) { d.permit.Done() })
 	if ended != nil {
@@ -241,7 +259,7 @@ func (r *verbatimRelay) ready(status byte, e *due) (passes bool) {
 	if idle && r.v.s.leave.Load() {
 		r.v.s.wake()
 	}
-	return true
+	return !quiet
 }
 
 func (r *verbatimRelay) pop() {

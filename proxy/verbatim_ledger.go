@@ -30,6 +30,8 @@ type due struct {
 	run *delivery
 	// failure takes the place of the error that was provoked.
 	failure *failure
+	// quiet is an answer of which the client hears nothing.
+	quiet bool
 }
 
 // ledger is the queue of the answers that are outstanding on a database of the tenant's own. It follows what the upstream does from the messages

@@ -233,15 +233,13 @@ var limitTrials = map[string]limitTrial{
 		after: goesOn,
 	},
 	limit.TransactionTimeout: {
-		sharedOnly: true,
-		values:     [4]string{"150ms", "160ms", "170ms", "180ms"}, says: "%s", retry: ": the transaction was rolled back, retry it at once",
+		values: [4]string{"150ms", "160ms", "170ms", "180ms"}, says: "%s", retry: ": the transaction was rolled back, retry it at once",
 		psql:  []string{"BEGIN", endless},
 		reach: reaches("BEGIN", endless),
 		after: goesOn,
 	},
 	limit.IdleInTransactionTimeout: {
-		sharedOnly: true,
-		values:     [4]string{"150ms", "160ms", "170ms", "180ms"}, says: "%s", retry: ": the transaction was rolled back, retry it at once",
+		values: [4]string{"150ms", "160ms", "170ms", "180ms"}, says: "%s", retry: ": the transaction was rolled back, retry it at once",
 		reach: func(t *testing.T, cl *limitClient) error {
 			ok(t, cl.exec("BEGIN"))
 			ok(t, cl.exec("UPDATE items SET note = 'forgotten' WHERE id = 1"))
