@@ -365,14 +365,19 @@ func (r *relay) failed(body []byte, e *expectation) error {
 			text = f.response(nil, severityError)
 		}
 	}
-	if f := r.s.overtime.tell(state, e); f != nil {
+	killed := state == stateQueryCanceled && r.s.killed.Load()
+	if killed {
+		text = shutdown().response(nil, severityFatal)
+	} else if f := r.s.overtime.tell(state, e); f != nil {
 		text = f.response(nil, severityError)
 		if e.run != nil {
 			e.run.state, e.run.limit = f.state, f.limit
 		}
 	}
 	r.provoked = false
-	r.take(false, text)
+	if r.take(false, text); killed {
+		r.s.mute() // that was the last word
+	}
 	switch e.kind {
 	case answerQuery:
 		r.silent = e.run != nil && e.run.over

@@ -298,6 +298,8 @@ func (s *session) part(err error) string {
 	}
 	if empty, _ := s.pipe.state(); s.copies && !empty {
 		s.torn = true // the upstream may wait for rows that nobody sends
+	} else if s.killed.Load() {
+		s.interrupt() // the relay says in the place of the error why the session ends
 	}
 	if (f != nil || errors.Is(err, errTerminate)) && !s.torn && s.drain() != nil {
 		err = errRelay // what was sent before comes first, as with Postgres
@@ -306,13 +308,10 @@ func (s *session) part(err error) string {
 		return s.deadState()
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // the relay may be in the middle of a write to a client that does not read
-	s.mute()
-	if f != nil {
+	if told := s.mute(); f != nil && !told {
 		s.out.fatal(f)
 	}
-	if empty, _ := s.pipe.state(); !empty {
-		s.interrupt() // nobody is there any more who wants what is running
-	}
+	s.interrupt() // nobody is there any more who wants what is running
 	if f != nil {
 		return f.state
 	}
@@ -339,11 +338,12 @@ func (s *session) lastWord(f *failure) {
 	}
 }
 
-// mute leaves the last word to the session's goroutine.
-func (s *session) mute() {
+// mute leaves the last word to the session's goroutine, or, when the relay has had it, to nobody: then it was muted before.
+func (s *session) mute() (before bool) {
 	s.word.Lock()
 	defer s.word.Unlock()
-	s.muted = true
+	before, s.muted = s.muted, true
+	return before
 }
 
 // diesOf notes the SQLSTATE with which the upstream ends the connection.
@@ -362,9 +362,14 @@ func (s *session) deadState() string {
 
 // interrupt cancels what the session has running.
 func (s *session) interrupt() {
+	up := s.pipe.block()
+	if up == nil {
+		return
+	}
+	defer s.pipe.unblock()
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
-	if err := s.up.conn.Cancel(ctx); err != nil {
+	if err := up.conn.Cancel(ctx); err != nil {
 		s.pipe.pin(pinCancel)
 		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
 	}
@@ -454,7 +459,7 @@ func (s *session) shouldEnd() bool {
 		return false
 	}
 	_, alone := s.resting()
-	return alone
+	return alone || s.killed.Load()
 }
 
 // farewell is why shouldEnd said so.

@@ -127,7 +127,12 @@ func (v *verbatim) serve(ctx context.Context) (state string) {
 		v.relay.run()
 	}()
 	// When Shutdown has waited for long enough, whatever waits for the upstream ends.
-	defer context.AfterFunc(ctx, func() { _ = v.conn.Close() })()
+	defer context.AfterFunc(ctx, func() {
+		if v.owed.block(false) {
+			v.cancel()
+		}
+		_ = v.conn.Close()
+	})()
 	err := v.s.messages(ctx)
 	state = v.part(err)
 	_ = v.conn.Close() // ends the relay
@@ -147,6 +152,9 @@ func (v *verbatim) part(err error) string {
 	} else {
 		errors.As(err, &f)
 	}
+	if v.s.killed.Load() && v.owed.block(false) {
+		v.cancel() // the relay says in the place of the error why the session ends
+	}
 	if errors.Is(err, errTerminate) && !v.torn {
 		v.relay.leaving.Store(true)
 		v.terminate() // Postgres answers what was sent before, and ends
@@ -158,8 +166,7 @@ func (v *verbatim) part(err error) string {
 		return v.relay.state()
 	}
 	_ = v.s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // the relay may be in the middle of a write to a client that does not read
-	v.relay.mute()
-	if f != nil {
+	if told := v.relay.mute(); f != nil && !told {
 		v.s.out.fatal(f)
 	}
 	if v.owed.block(false) {

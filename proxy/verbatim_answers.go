@@ -193,6 +193,10 @@ func (r *verbatimRelay) failed(start []byte, e *due) (passes bool) {
 	switch {
 	case r.silent: // the client has been told already
 		return false
+	case state == stateQueryCanceled && r.v.s.killed.Load():
+		r.write(shutdown().response(nil, severityFatal)...)
+		r.mute() // that was the last word
+		passes = false
 	case instead != nil:
 		r.write(instead.response(nil, severityError)...)
 		passes = false

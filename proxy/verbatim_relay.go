@@ -199,11 +199,12 @@ func (r *verbatimRelay) end(f *failure) {
 	r.v.s.wake()
 }
 
-// mute leaves the last word to the session's goroutine.
-func (r *verbatimRelay) mute() {
+// mute leaves the last word to the session's goroutine, or, when the relay has had it, to nobody: then it was muted before.
+func (r *verbatimRelay) mute() (before bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.muted = true
+	before, r.muted = r.muted, true
+	return before
 }
 
 func (r *verbatimRelay) isMuted() bool {
