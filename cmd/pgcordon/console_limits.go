@@ -18,42 +18,51 @@ const (
 )
 
 // Limits implements console.Settings: the defaults first, then those of tenants and users that something is said for, then tenants
-// that are held to the defaults, as far as they use something.
+// that are held to the defaults, as far as they use something. Users who use something stand behind their tenant.
 func (v adminView) Limits() []console.Limit {
 	cfg := v.current().config.Limits
-	using := map[policy.TenantID]limit.Usage{}
-	for _, u := range v.gate.Stats() {
-		using[u.Tenant] = u
+	tenants := map[policy.TenantID]limit.Usage{}
+	users := map[policy.TenantID][]limit.Usage{}
+	var others []policy.TenantID
+	for _, u := range v.gate.Usage() {
+		if u.User != "" {
+			users[u.Tenant] = append(users[u.Tenant], u)
+			continue
+		}
+		tenants[u.Tenant] = u
+		others = append(others, u.Tenant)
 	}
 	var none policy.TenantID
 	list := append(limitRows(anyTenant, "", cfg.Of(none, ""), nil), limitRows(anyTenant, eachUser, cfg.Of(none, eachUser), nil)...)
-	tenant := func(t policy.TenantID) {
+	rows := func(t policy.TenantID, named []string) {
 		var used *limit.Usage
-		if u, ok := using[t]; ok {
+		if u, ok := tenants[t]; ok {
 			used = &u
 		}
 		list = append(list, limitRows(t.String(), "", cfg.Of(t, ""), used)...)
+		if named != nil {
+			list = append(list, limitRows(t.String(), eachUser, cfg.Of(t, eachUser), nil)...)
+		}
+		using := users[t]
+		for _, user := range named {
+			var used *limit.Usage
+			if i := slices.IndexFunc(using, func(u limit.Usage) bool { return u.User == user }); i >= 0 {
+				used = &using[i]
+			}
+			list = append(list, limitRows(t.String(), user, cfg.Of(t, user), used)...)
+		}
+		for i, u := range using {
+			if !slices.Contains(named, u.User) {
+				list = append(list, limitRows(t.String(), u.User, cfg.Of(t, u.User), &using[i])...)
+			}
+		}
 	}
 	for _, named := range cfg.Named() {
-		tenant(named.Tenant)
-		delete(using, named.Tenant)
-		list = append(list, limitRows(named.Tenant.String(), eachUser, cfg.Of(named.Tenant, eachUser), nil)...)
-		for _, user := range named.Users {
-			list = append(list, limitRows(named.Tenant.String(), user, cfg.Of(named.Tenant, user), nil)...)
-		}
+		rows(named.Tenant, append([]string{}, named.Users...))
+		others = slices.DeleteFunc(others, func(t policy.TenantID) bool { return t == named.Tenant })
 	}
-	others := make([]policy.TenantID, 0, len(using))
-	for t := range using {
-		others = append(others, t)
-	}
-	slices.SortFunc(others, func(a, b policy.TenantID) int {
-		if a.String() < b.String() {
-			return -1
-		}
-		return 1
-	})
 	for _, t := range others {
-		tenant(t)
+		rows(t, nil)
 	}
 	return list
 }
@@ -67,23 +76,33 @@ func limitRows(tenant, user string, l limit.Limits, used *limit.Usage) (list []c
 		list = append(list, console.Limit{Tenant: tenant, User: user, Limit: name, Value: value, Used: now})
 	}
 	whole := func(name string, n int64, now string) { row(name, n > 0, strconv.FormatInt(n, 10), now) }
-	rate := func(name string, n float64) { row(name, n > 0, strconv.FormatFloat(n, 'f', -1, 64)+" per second", "") }
+	rate := func(name string, n float64, now string) {
+		row(name, n > 0, strconv.FormatFloat(n, 'f', -1, 64)+" per second", now)
+	}
 	long := func(name string, d time.Duration) { row(name, d > 0, d.String(), "") }
-	connections, running := "", ""
+	var connections, running, statements, rows, bytes, storedRows, storedBytes string
 	if used != nil {
+		lately := func(n float64) string { return strconv.FormatFloat(n, 'f', 0, 64) + " in the last second" }
 		connections, running = fmt.Sprint(used.Connections), fmt.Sprint(used.Running)
+		statements, rows, bytes = lately(used.Statements), lately(used.Rows), lately(used.Bytes)
+		if used.Counted {
+			storedRows = fmt.Sprint(used.Stored.Rows)
+			if l.StorageBytes > 0 {
+				storedBytes = fmt.Sprint(used.Stored.Bytes)
+			}
+		}
 	}
 	whole(limit.Connections, int64(l.Connections), connections)
 	whole(limit.StatementsAtOnce, int64(l.StatementsAtOnce), running)
-	rate(limit.StatementsPerSecond, l.StatementsPerSecond)
-	rate(limit.RowsPerSecond, l.RowsPerSecond)
-	rate(limit.BytesPerSecond, l.BytesPerSecond)
+	rate(limit.StatementsPerSecond, l.StatementsPerSecond, statements)
+	rate(limit.RowsPerSecond, l.RowsPerSecond, rows)
+	rate(limit.BytesPerSecond, l.BytesPerSecond, bytes)
 	whole(limit.RowsPerStatement, l.RowsPerStatement, "")
 	whole(limit.ChangesPerStatement, l.ChangesPerStatement, "")
 	long(limit.StatementTimeout, l.StatementTimeout)
 	long(limit.TransactionTimeout, l.TransactionTimeout)
 	long(limit.IdleInTransactionTimeout, l.IdleInTransactionTimeout)
-	whole(limit.StorageRows, l.StorageRows, "")
-	whole(limit.StorageBytes, l.StorageBytes, "")
+	whole(limit.StorageRows, l.StorageRows, storedRows)
+	whole(limit.StorageBytes, l.StorageBytes, storedBytes)
 	return list
 }

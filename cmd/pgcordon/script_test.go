@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	await REGEXP DSN SQL...  the same again and again, until what comes back matches: for what is recorded after a statement's answer has left
 //	hold DSN SQL...          run statements on a connection that stays open
 //	held SQL                 run a statement on it
+//	release                  close it
 //	signal NAME              send a signal to the server
 //	log REGEXP               wait until the server's log matches
 //	ended CODE               wait until the server has ended, with this exit code
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": scriptDatabase, "admin": scriptAdmin, "serve": scriptServe, "query": scriptQuery, "await": scriptAwait,
-			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "hold": scriptHold, "held": scriptHeld, "certificate": scriptCertificate, "same": scriptSame,
+			"signal": scriptSignal, "log": scriptLog, "ended": scriptEnded, "hold": scriptHold, "held": scriptHeld, "release": scriptRelease, "certificate": scriptCertificate, "same": scriptSame,
 		},
 	})
 }
@@ -320,6 +321,14 @@ func scriptHeld(ts *testscript.TestScript, neg bool, args []string) {
 	if (err != nil) != neg {
 		ts.Fatalf("error: %v", err)
 	}
+}
+
+func scriptRelease(ts *testscript.TestScript, _ bool, _ []string) {
+	conn, ok := scriptHolds.Load(ts)
+	if !ok {
+		ts.Fatalf("no connection is held")
+	}
+	ts.Check(conn.(*pgx.Conn).Close(context.Background()))
 }
 
 var (
