@@ -357,13 +357,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 	case e.run != nil && e.run.over:
 		text = r.tooMany(e.run).response(nil, severityError)
 	case e.run != nil:
-		e.run.state = state
-		if word := r.refusedWord(e.run, state, fields.Get(pgwire.FieldMessage)); word != "" {
-			text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
-		}
-		if f := r.timedOut(e.run, state, fields.Get(pgwire.FieldMessage)); f != nil {
-			text = f.response(nil, severityError)
-		}
+		text = r.failedRun(e.run, state, fields.Get(pgwire.FieldMessage), text)
 	}
 	killed := state == stateQueryCanceled && r.s.killed.Load()
 	if killed {
@@ -393,6 +387,18 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.skipToSync()
 	}
 	return nil
+}
+
+// failedRun notes the error of an execution, and returns what the client is told of it: text, or what takes its place.
+func (r *relay) failedRun(run *execution, state, message string, text []byte) []byte {
+	run.state = state
+	if word := r.refusedWord(run, state, message); word != "" {
+		text = (&failure{state: state, message: readOnly(word)}).response(nil, severityError)
+	}
+	if f := r.timedOut(run, state, message); f != nil {
+		text = f.response(nil, severityError)
+	}
+	return text
 }
 
 // timedOut is the failure of an execution that has had the time of the tenant's limit, and not one of the client's own; nil of another.

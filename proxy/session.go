@@ -360,21 +360,6 @@ func (s *session) deadState() string {
 	return s.dead
 }
 
-// interrupt cancels what the session has running.
-func (s *session) interrupt() {
-	up := s.pipe.block()
-	if up == nil {
-		return
-	}
-	defer s.pipe.unblock()
-	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
-	defer stop()
-	if err := up.conn.Cancel(ctx); err != nil {
-		s.pipe.pin(pinCancel)
-		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
-	}
-}
-
 // Read is where the session's goroutine waits for its client: everything for the upstream leaves before. It makes session the io.Reader
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
@@ -481,23 +466,6 @@ func (s *session) standing() bool {
 	}
 	s.user.SimpleAsText = now.SimpleAsText
 	return (now.Tenant == s.who.Tenant || mayActFor(now, s.who.Tenant)) && (s.own == nil || s.owns(s.server.active.Load(), s.own.name))
-}
-
-// abandon ends what the session's goroutine waits for in vain when it is to end and its client does not matter any more: what the upstream runs is
-// cancelled, and the connection closed. It runs when the session's context has ended, in a goroutine of its own, for which pipeline.end waits.
-func (s *session) abandon() {
-	up := s.pipe.block()
-	if up == nil {
-		return
-	}
-	defer s.pipe.unblock()
-	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
-	defer stop()
-	if err := up.conn.Cancel(ctx); err != nil {
-		s.server.log.Warn("cancelling an abandoned statement failed", "session", s.id, "error", err)
-	}
-	s.pipe.pin(pinCancel)
-	_ = up.conn.Close() // ends its relay
 }
 
 // reconsider makes the session look whether it should end. Any goroutine may call it.
