@@ -95,7 +95,7 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 		r.take(false, r.scratch)
 		return nil
 	case pgwire.MsgParameterStatus:
-		return r.parameter(body)
+		return r.parameter(body, e)
 	case pgwire.MsgNotification:
 		return r.notification(body)
 	case pgwire.MsgError:
@@ -134,14 +134,16 @@ func (r *relay) look(typ byte, body []byte, e *expectation) error {
 	return errDesync // function calls are refused, and the startup is over
 }
 
-// parameter keeps what a setting is now, and passes it on unless the client knows it.
-func (r *relay) parameter(body []byte) error {
+// parameter keeps what a setting is now, and passes it on unless the client knows it. Servers before 14 tell of a setting each time it is set, also to what it
+// was: what the client has set itself, it hears again.
+func (r *relay) parameter(body []byte, e *expectation) error {
 	name, value, ok := parameterOf(body)
 	if !ok {
 		return errDesync
 	}
 	r.up.report(name, value)
-	if !r.s.learns(name, value) {
+	again := e != nil && e.mode == forward && serverMajor(r.up.reported().values["server_version"]) < 14
+	if !r.s.learns(name, value) && !again {
 		r.take(false, nil)
 		return nil
 	}
