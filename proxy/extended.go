@@ -357,15 +357,6 @@ func (s *session) describe(ctx context.Context) error {
 	return s.sendOpen(expectation{kind: answerDescribe, params: params, shared: shared}, pgwire.AppendDescribe(s.reused.message[:0], m.ObjectType, m.Name))
 }
 
-// decode reads the current message, which is a small one.
-func (s *session) decode(m pgwire.Message) error {
-	body, err := s.in.Body()
-	if err != nil {
-		return err
-	}
-	return pgwire.Decode(m, body)
-}
-
 // sendOpen sends a message of the extended protocol.
 func (s *session) sendOpen(e expectation, message []byte) error {
 	outcome, err := s.send(e, message)

@@ -121,15 +121,6 @@ func (s *session) describe() error {
 	return nil
 }
 
-// whole reads a small message.
-func (s *session) whole(m pgwire.Message) error {
-	body, err := s.link.In.Body()
-	if err != nil {
-		return err
-	}
-	return pgwire.Decode(m, body)
-}
-
 // execute runs a portal, or goes on with one that was suspended.
 func (s *session) execute(ctx context.Context) error {
 	m, err := pgwire.ReadExecute(s.link.In)
