@@ -103,7 +103,7 @@ func TestQueriesAsPrepared(t *testing.T) {
 func TestQueriesAsPreparedBehindOpenMessages(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	own := throwawaytest.Database(t, w.pg, onlyAcme)
-	direct, proxied := dialRaw(t, w.pg.DSN("app_proxy", own)), dialRaw(t, w.dsn())
+	proxied := dialRaw(t, w.dsn())
 	known := func(n int) *pgproto3.Query {
 		return query(fmt.Sprintf("SELECT item FROM orders WHERE id = %d", n))
 	}
@@ -118,6 +118,7 @@ func TestQueriesAsPreparedBehindOpenMessages(t *testing.T) {
 		many(5, query("BEGIN"), parse("", "SELECT 1"), bind("", ""), exec("", 0), known(1), known(2), sync_, query("ROLLBACK")),
 		many(2, known(1), known(2)),
 	} {
+		direct := dialRaw(t, w.pg.DSN("app_proxy", own)) // what 18 leaves open after a Query in front of a Sync fails the next statement: see rouse
 		want, got := direct.say(s.ready, s.messages...), proxied.say(s.ready, s.messages...)
 		if !slices.Equal(want, got) {
 			t.Fatalf("%d\nPostgres: %q\npgcordon: %q", i, want, got)
