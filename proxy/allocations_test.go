@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector makes pools forget at random what they are given.
+
 package proxy_test
 
 import (
