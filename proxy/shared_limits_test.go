@@ -122,6 +122,7 @@ func perSecond(t testing.TB, ran *atomic.Int64, n int64) float64 {
 // Three proxies hold one budget, whatever part of the load each has, and while Redis is stopped and started.
 func TestThreeProxiesShareOneBudget(t *testing.T) {
 	const most = 150
+	const measured = 6 * most // of which the 24 that wait when it begins are a few per cent
 	r := startRedis(t)
 	servers := proxies(t, 3, r, limit.Limits{StatementsPerSecond: most, Burst: 3, Wait: time.Minute}, false)
 	within := func(what string, got, low float64) {
@@ -133,21 +134,21 @@ func TestThreeProxiesShareOneBudget(t *testing.T) {
 	}
 	ran, stop := flood(t, servers, 8, 8, 8)
 	perSecond(t, ran, most) // until the portions have settled
-	within("three floods", perSecond(t, ran, 3*most), 0.9)
+	within("three floods", perSecond(t, ran, measured), 0.9)
 	stop()
 
 	ran, stop = flood(t, servers, 16, 1, 0)
 	perSecond(t, ran, most)
-	within("a flood and one client", perSecond(t, ran, 3*most), 0.85)
+	within("a flood and one client", perSecond(t, ran, measured), 0.85)
 
 	r.stop()
-	within("Redis has been stopped", perSecond(t, ran, 3*most), 0)
+	within("Redis has been stopped", perSecond(t, ran, measured), 0)
 	stop()
 	ran, stop = flood(t, servers, 8, 8, 8)
 	perSecond(t, ran, 3*most)
-	within("Redis is away", perSecond(t, ran, 3*most), 0.9)
+	within("Redis is away", perSecond(t, ran, measured), 0.9)
 	r.start()
-	within("Redis is back", perSecond(t, ran, 3*most), 0.85)
+	within("Redis is back", perSecond(t, ran, measured), 0.85)
 	stop()
 }
 
