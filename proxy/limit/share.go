@@ -95,26 +95,17 @@ func (g *Gate) atOnce(l *Limits) int {
 	return max(1, l.StatementsAtOnce/g.proxies)
 }
 
-// SetAway says that the budgets cannot be reached: each proxy has no more than its part of them from now on, or, when closed, none.
+// SetAway says that the budgets cannot be reached: each proxy takes the same part of them, or, when closed, has none.
 func (g *Gate) SetAway(away, closed bool) {
 	g.closed.Store(away && closed)
-	if away {
-		g.setPortions(func(portion, part float64) float64 { return min(portion, part) })
+	if !away {
+		return
 	}
-}
-
-// SetAlone has the proxy take its part of all budgets, which cannot be reached and of which nobody has leased more.
-func (g *Gate) SetAlone() {
-	g.setPortions(func(_, part float64) float64 { return part })
-}
-
-// setPortions changes all portions: next gets one, and the part of each proxy.
-func (g *Gate) setPortions(next func(portion, part float64) float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, a := range g.accounts {
 		for i := range a.shares {
-			a.shares[i].portion = next(a.shares[i].portion, 1/float64(g.proxies))
+			a.shares[i].portion = 1 / float64(g.proxies)
 		}
 		a.setPaces(g.now())
 	}

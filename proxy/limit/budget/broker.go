@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,9 +22,6 @@ const (
 	lease    = 3 * time.Second
 	// patience is how long one answer of Redis may take.
 	patience = 500 * time.Millisecond
-	// grace is for how long a proxy without Redis takes no more than it had: the others may have reached Redis that much later, and hold what
-	// they have leased.
-	grace = time.Second
 	// reserve is the part of a limit that is left for proxies that come, floor the part that one is given that needs nothing now.
 	reserve, floor = 0.03, 0.01
 	// growth is how much more than its use a proxy asks for that is not hungry.
@@ -58,9 +54,6 @@ type Broker struct {
 	opts   Options
 	client *redis.Client
 	me     string
-	// settling is set from when Redis could not be reached until all proxies are there again: it may have forgotten what they have leased, so
-	// nobody asks for more than it has.
-	settling atomic.Bool
 }
 
 // New returns a broker. Close it after Run has ended.
@@ -86,8 +79,7 @@ func (b *Broker) Run(ctx context.Context, gate *limit.Gate) {
 	gate.SetProxies(b.opts.Proxies)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	reached, back := time.Now(), time.Time{}
-	known, stage := b.opts.Proxies, reachable
+	reached, away := time.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,54 +87,26 @@ func (b *Broker) Run(ctx context.Context, gate *limit.Gate) {
 			return
 		case <-ticker.C:
 		}
-		began := time.Now()
-		proxies, err := b.round(ctx, gate, reached.Add(lease))
+		proxies, err := b.round(ctx, gate)
 		switch {
 		case ctx.Err() != nil:
 		case err == nil:
-			if stage != reachable {
+			if away {
 				b.opts.Log.Info("shared limits are in force again", "proxies", proxies)
 			}
-			if reached, stage = began, reachable; back.IsZero() {
-				back = began
-			}
+			reached, away = time.Now(), false
 			gate.SetAway(false, b.opts.Closed)
-			if proxies >= known || began.Sub(back) >= lease {
-				b.settling.Store(false)
-				known = max(proxies, b.opts.Proxies)
-				gate.SetProxies(known)
-			}
-		default:
-			b.settling.Store(true)
-			back = time.Time{}
-			switch out := time.Since(reached); {
-			case stage == reachable && out >= lease:
-				b.opts.Log.Warn("shared limits are out of reach", "refused", b.opts.Closed, "error", err)
-				stage = lowered
-				gate.SetAway(true, b.opts.Closed)
-			case stage == lowered && out >= lease+grace:
-				stage = alone
-				gate.SetAlone()
-			}
+			gate.SetProxies(max(proxies, b.opts.Proxies))
+		case !away && time.Since(reached) >= lease:
+			b.opts.Log.Warn("shared limits are out of reach", "refused", b.opts.Closed, "error", err)
+			away = true
+			gate.SetAway(true, b.opts.Closed)
 		}
 	}
 }
 
-// The stages of a proxy that cannot reach Redis: it has what it has leased; no more than its part, of which the others may have leased something still;
-// its part.
-const (
-	reachable = iota
-	lowered
-	alone
-)
-
-// round is one exchange of everything. It returns how many proxies there are. While the proxy has leases it does not outlast their end.
-func (b *Broker) round(ctx context.Context, gate *limit.Gate, end time.Time) (proxies int, err error) {
-	if time.Now().Before(end) {
-		var stop context.CancelFunc
-		ctx, stop = context.WithDeadline(ctx, end)
-		defer stop()
-	}
+// round is one exchange of everything. It returns how many proxies there are.
+func (b *Broker) round(ctx context.Context, gate *limit.Gate) (proxies int, err error) {
 	now, err := b.client.Time(ctx).Result()
 	if err != nil {
 		return 0, err
@@ -213,9 +177,6 @@ func (b *Broker) ask(ctx context.Context, demands []limit.Demand,
 		want := d.Total
 		if !d.Hungry {
 			want = min(want, d.Used*growth+floor*d.Total)
-		}
-		if b.settling.Load() {
-			want = min(want, d.Portion)
 		}
 		answers[i] = run(exchangeScript, ctx, pipe, key, b.me, d.Total, want, d.Portion, lease.Milliseconds(), reserve)
 	}

@@ -9,9 +9,9 @@
 //
 // # When Redis is away
 //
-// Leases end by themselves after some seconds, so a proxy that has died holds nothing back. A proxy that cannot reach Redis for as long gives up what it has
-// beyond its part, the same for every proxy (their number is the last that was seen), and a moment later, when all others have done so, takes that part; or it refuses what is
-// limited, as configured. When Redis is back, maybe with nothing in it, nobody gets more than it has until all proxies are there again, or would have been.
+// Leases end by themselves after some seconds, so a proxy that has died holds nothing back. A proxy that cannot reach Redis for as long takes the same part
+// of each limit as every other (the number of proxies is the last that was seen), or refuses what is limited, as configured. When Redis is back, also with
+// nothing in it, nobody gets more than it has at first.
 //
 // # Goroutines
 //
