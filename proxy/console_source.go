@@ -144,13 +144,7 @@ func (s *Server) count(session *session) {
 // WaitForClients stops listening, and returns when no client is left, save for those of the admin database, or when ctx ends.
 // Shutdown is to follow.
 func (s *Server) WaitForClients(ctx context.Context) {
-	s.closing.Store(true)
-	s.mu.Lock()
-	s.closed = true
-	for l := range s.listeners {
-		_ = l.Close() // Serve reports what its listener does
-	}
-	s.mu.Unlock()
+	s.StopListening()
 	for {
 		s.mu.Lock()
 		clients := 0

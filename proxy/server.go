@@ -48,7 +48,7 @@ type Server struct {
 	// console answers the sessions of the admin database, of which there are so many; nil for none.
 	console  *console.Console
 	consoles atomic.Int64
-	// closing is set by WaitForClients, which waits for left to be closed: a session has ended.
+	// closing is set by StopListening. WaitForClients waits for left to be closed: a session has ended.
 	closing atomic.Bool
 	left    chan struct{} // guarded by mu
 
@@ -114,7 +114,7 @@ func (s *Server) Serve(l net.Listener, encryption TLS) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			if s.draining.Load() || s.closing.Load() {
+			if s.closing.Load() {
 				return ErrServerClosed
 			}
 			if !temporary(err) {
@@ -193,15 +193,23 @@ func (s *Server) forget(session *session) {
 	delete(s.sessions, session)
 }
 
-// Shutdown stops listening, ends idle sessions at once and the others when their transaction ends, or when ctx does.
-// It returns when no goroutine of the server is left; the error is the context's when sessions had to be cut off.
-func (s *Server) Shutdown(ctx context.Context) error {
+// StopListening makes the server take no more clients; those that it has stay. Shutdown is to follow.
+func (s *Server) StopListening() {
+	s.closing.Store(true)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.closed = true
-	s.draining.Store(true)
 	for l := range s.listeners {
 		_ = l.Close() // Serve reports what its listener does
 	}
+}
+
+// Shutdown stops listening, ends idle sessions at once and the others when their transaction ends, or when ctx does.
+// It returns when no goroutine of the server is left; the error is the context's when sessions had to be cut off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.StopListening()
+	s.mu.Lock()
+	s.draining.Store(true)
 	for session := range s.sessions {
 		session.reconsider()
 	}

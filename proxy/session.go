@@ -244,6 +244,8 @@ func (s *session) refused(err error) {
 	case errors.As(err, &f):
 		s.out.fatal(f)
 		event.SQLState, event.Limit = f.state, f.limit
+	case errors.Is(err, net.ErrClosed): // cut
+		event.SQLState = stateAdminShutdown
 	default:
 		event.SQLState = stateProtocolViolation
 		s.server.log.Info("a client did not follow the protocol", "session", s.id, "remote", s.remote, "error", err)

@@ -142,6 +142,7 @@ func (s *service) run(ctx context.Context, signals <-chan os.Signal) error {
 		}
 	}
 	close(s.ended)
+	s.proxy.StopListening()
 	drain, cancel := s.drainContext(ctx, asked, how)
 	defer cancel()
 	go func() { // ends with drain: another signal asks for the end at once
