@@ -115,6 +115,23 @@ func TestTemporary(t *testing.T) {
 	}
 	r := tables.Relations[`a "b`]
 	if len(tables.Relations) != 2 || r == nil || r.Schema != "pg_temp" || len(r.Columns) != 2 || r.Columns[0].TypeOID != 20 || !r.Columns[0].NotNull || r.Columns[1].Name != "note" {
-		t.Errorf("tables: %v", rows)
+		t.Fatalf("tables: %v", rows)
+	}
+	if other := tables.Relations["none"]; other == nil || other.OID == r.OID {
+		t.Errorf("two tables are not told apart: %v, %v", r, other)
+	}
+
+	if _, err := conn.Exec(ctx, `DROP TABLE "a ""b", none; CREATE TEMP TABLE none (); CREATE TEMP TABLE "a ""b" (id bigint NOT NULL, note text DEFAULT '')`); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err = ask(conn)(catalog.TemporaryQuery); err != nil {
+		t.Fatal(err)
+	}
+	again, err := catalog.ParseTemporary(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Key != tables.Key || again.Relations[r.Name].OID != r.OID {
+		t.Errorf("the same tables once more differ:\n%s\n%s", tables.Key, again.Key)
 	}
 }
