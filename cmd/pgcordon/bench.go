@@ -64,6 +64,7 @@ func newBenchCommand() *cobra.Command {
 	flags.IntVar(&o.Sizes.Tenants, "tenants", load.Full.Tenants, "tenants of the many-tenants workload")
 	flags.IntVar(&o.Sizes.Idle, "idle-clients", load.Full.Idle, "clients of the many-clients workload")
 	flags.IntVar(&o.Sizes.Active, "active-clients", load.Full.Active, "those of them that work")
+	flags.IntVar(&o.Sizes.Flood, "flood-clients", load.Full.Flood, "clients that flood in the workloads short-flood and long-flood")
 	flags.StringVarP(&o.Out, "output", "o", ".", "directory for the files")
 	flags.BoolVar(&o.Profile, "profile", false, "also write CPU profiles of pgcordon, and count system calls with strace where it works")
 	cmd.AddCommand(newBenchRelayCommand(), newBenchServeCommand(), newBenchRenderCommand())
@@ -94,7 +95,7 @@ func runBench(ctx context.Context, stdout, stderr io.Writer, f benchFlags) error
 	}
 	o.Workloads, o.Modes, o.Targets = commas(f.workloads), commas(f.modes), commas(f.targets)
 	o.Sizes.ShopOrders, o.Sizes.Texts = load.Full.ShopOrders, load.Full.Texts
-	o.Sizes.Neighbour, o.Sizes.LongFlood, o.Sizes.Flood = load.Full.Neighbour, load.Full.LongFlood, load.Full.Flood
+	o.Sizes.Neighbour, o.Sizes.LongFlood = load.Full.Neighbour, load.Full.LongFlood
 	o.Version = versionText()
 	o.Progress = stderr
 	if file, ok := stderr.(*os.File); ok {
