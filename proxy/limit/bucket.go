@@ -18,18 +18,26 @@ type bucket struct {
 type pace struct {
 	interval float64 // nanoseconds for one token
 	room     int64   // nanoseconds from empty to full
+	// hope is what part of a delay is left if this proxy gets as much of a shared limit as every other; at most 1.
+	hope float64
 }
 
 // farthest bounds what a bucket reckons with, in nanoseconds: 36 years.
 const farthest = 1 << 60
 
-func newPace(perSecond, burst float64) *pace {
+func newPace(perSecond, burst, hope float64) *pace {
 	if perSecond <= 0 {
 		return nil
 	}
 	interval := float64(time.Second) / perSecond
-	return &pace{interval: interval, room: nanoseconds(interval * burst)}
+	return &pace{interval: interval, room: nanoseconds(interval * burst), hope: hope}
 }
+
+// hoped is a delay as it may become.
+func (p *pace) hoped(delay int64) time.Duration { return time.Duration(float64(delay) * p.hope) }
+
+// within is the longest delay that may become one of at most d.
+func (p *pace) within(d time.Duration) int64 { return nanoseconds(float64(d) / p.hope) }
 
 func nanoseconds(f float64) int64 { return int64(math.Min(math.Round(f), farthest)) }
 
@@ -68,23 +76,23 @@ func (b *bucket) debt(p *pace, now int64) int64 { return max(0, b.full.Load()-p.
 
 func (b *bucket) isFull(now int64) bool { return b.pace.Load() == nil || b.full.Load() <= now }
 
-// setPace exchanges rate and size; the tokens that are there, or owed, stay, at most as many as there is room for.
-func (b *bucket) setPace(next *pace, now int64) {
+// setPace exchanges rate and size, and reports whether they are others; the tokens that are there, or owed, stay, at most as many as there is room for.
+func (b *bucket) setPace(next *pace, now int64) bool {
 	was := b.pace.Load()
-	if was != nil && next != nil && *was == *next {
-		return
+	if was == next || was != nil && next != nil && *was == *next {
+		return false
 	}
 	b.pace.Store(next)
 	if next == nil || was == nil {
 		b.full.Store(now)
-		return
+		return true
 	}
 	for {
 		full := b.full.Load()
 		tokens := float64(was.room-max(0, full-now)) / was.interval
 		missing := nanoseconds(float64(next.room) - tokens*next.interval)
 		if b.full.CompareAndSwap(full, now+max(0, missing)) {
-			return
+			return true
 		}
 	}
 }

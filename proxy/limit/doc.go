@@ -36,12 +36,14 @@
 // # Several proxies
 //
 // With a Sharer, a limit per second is divided into portions, one for each proxy, which follow what each needs; see package budget. Buckets keep their
-// tokens when a portion changes, at most as many as there is room for then. A login waits for its tenant's first portion, a statement never.
+// tokens when a portion changes, at most as many as there is room for then, and those who wait for one are timed anew (turn.go). A portion can be next to
+// nothing for a moment, so a statement is refused at once only if it would wait for too long with an even portion as well. A login waits for its tenant's
+// first portion, a statement never.
 //
 // # Reload
 //
 // SetLimits exchanges all limits. Connections stay counted, buckets keep their tokens (at most the new burst), statements that wait for a token
-// keep their time, and those in line are let in as far as there is room now. A limit that is now lower cuts nobody off; it refuses until enough
+// are timed anew, and those in line are let in as far as there is room now. A limit that is now lower cuts nobody off; it refuses until enough
 // have gone.
 //
 // # Memory
@@ -53,7 +55,7 @@
 //
 // Gate.mu guards the accounts' coming and going: logins, reloads, Stats. No statement takes it. Buckets and places are atomic numbers; slots.mu is
 // taken only while somebody stands in line, and Seat.mu is the session's own, shared with its relay.
-// Seat.mu and slots.mu are never held together, slots.mu may be taken with Gate.mu held, and nobody waits with one of them held.
+// turns.mu is taken by those who wait for a token. Seat.mu and slots.mu are never held together, slots.mu and turns.mu may be taken with Gate.mu held, and nobody waits with one of them held.
 //
 // There are no goroutines here; a waiting statement waits in its session's.
 package limit

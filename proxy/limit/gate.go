@@ -48,7 +48,7 @@ func (g *Gate) SetLimits(lookup Lookup) {
 	g.lookup = lookup
 	for _, a := range g.accounts {
 		l := lookup(a.tenant, a.user)
-		a.setLimits(l, g.atOnce(&l), g.now())
+		a.setLimits(l, g.atOnce(&l), g.even(), g.now())
 	}
 }
 
@@ -105,13 +105,10 @@ func (g *Gate) account(o owner) *account {
 	}
 	a := &account{owner: o}
 	for i := range a.shares {
-		a.shares[i].portion = 1
-		if g.sharer != nil {
-			a.shares[i].portion = 1 / float64(g.proxies)
-		}
+		a.shares[i].portion = g.even()
 	}
 	l := g.lookup(o.tenant, o.user)
-	a.setLimits(l, g.atOnce(&l), g.now())
+	a.setLimits(l, g.atOnce(&l), g.even(), g.now())
 	g.accounts[o] = a
 	g.watch(a)
 	return a

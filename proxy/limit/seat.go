@@ -215,8 +215,8 @@ func (s *Seat) payBoth(ctx context.Context) error {
 		return err
 	}
 	err := s.pay(ctx, s.tenant)
-	if p := s.user.statements.pace.Load(); err != nil && p != nil {
-		s.user.statements.giveBack(p)
+	if err != nil {
+		s.user.giveBack()
 	}
 	return err
 }
@@ -235,29 +235,27 @@ func (s *Seat) pay(ctx context.Context, a *account) error {
 			}
 		}
 	}
-	delay, name := a.due(now)
-	if delay > int64(l.Wait) {
-		return rateExceeded(name, l, a.user, time.Duration(delay))
+	owed, late := a.owed(now, l.Wait)
+	if late != nil {
+		return rateExceeded(late.limit, l, a.user, late.hoped(now))
 	}
 	if p != nil {
-		token, ok := a.statements.take(p, now, int64(l.Wait))
-		a.shares[rateStatements].count(1, !ok || token > 0)
+		delay, ok := a.statements.take(p, now, p.within(l.Wait))
+		a.shares[rateStatements].count(1, !ok || delay > 0)
 		if !ok {
-			return rateExceeded(StatementsPerSecond, l, a.user, time.Duration(token))
+			return rateExceeded(StatementsPerSecond, l, a.user, p.hoped(delay))
 		}
 		a.shares[rateStatements].lately.add(1, now)
-		delay = max(delay, token)
+		owed[rateStatements] = due{pace: p, at: now + delay, limit: StatementsPerSecond}
 	}
-	if delay <= 0 {
+	if owed.last().at <= now {
 		return nil
 	}
-	if err := s.pause(ctx, a, time.Duration(delay)); err != nil {
-		if p != nil {
-			a.statements.giveBack(p)
-		}
-		return err
+	err := s.await(ctx, a, owed, l)
+	if err != nil && p != nil {
+		a.giveBack()
 	}
-	return nil
+	return err
 }
 
 // waits counts a statement that waits until what it returns is called.
@@ -267,18 +265,6 @@ func (s *Seat) waits(a *account) (over func()) {
 	return func() {
 		a.waiting.Add(-1)
 		s.waited += time.Since(began)
-	}
-}
-
-func (s *Seat) pause(ctx context.Context, a *account, d time.Duration) error {
-	defer s.waits(a)()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -95,6 +95,14 @@ func (g *Gate) atOnce(l *Limits) int {
 	return max(1, l.StatementsAtOnce/g.proxies)
 }
 
+// even is the portion of the budgets that each proxy has when none needs more than another. g.mu is held.
+func (g *Gate) even() float64 {
+	if g.sharer == nil {
+		return 1
+	}
+	return 1 / float64(g.proxies)
+}
+
 // SetAway says that the budgets cannot be reached: each proxy takes the same part of them, or, when closed, has none.
 func (g *Gate) SetAway(away, closed bool) {
 	g.closed.Store(away && closed)
@@ -105,9 +113,9 @@ func (g *Gate) SetAway(away, closed bool) {
 	defer g.mu.Unlock()
 	for _, a := range g.accounts {
 		for i := range a.shares {
-			a.shares[i].portion = 1 / float64(g.proxies)
+			a.shares[i].portion = g.even()
 		}
-		a.setPaces(g.now())
+		a.setPaces(g.even(), g.now())
 	}
 }
 
@@ -155,7 +163,7 @@ func (g *Gate) Grant(demands []Demand, portions []float64) {
 			continue
 		}
 		d.account.shares[d.rate].portion = max(leastPortion, min(1, portions[i]/d.Total))
-		d.account.setPaces(g.now())
+		d.account.setPaces(g.even(), g.now())
 	}
 }
 
