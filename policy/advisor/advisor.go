@@ -39,6 +39,7 @@ var rules = []func(*policy.Bound) []Finding{
 	unusedRules,
 	uniqueKeys,
 	foreignKeys,
+	tenantActions,
 	triggersAndRules,
 	serverVersion,
 	tenantIndexes,

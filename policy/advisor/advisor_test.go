@@ -144,6 +144,33 @@ info extension-not-covered citext
 `)
 }
 
+// An action of a foreign key must not move a row to another tenant, nor to all of them.
+func TestTenantActions(t *testing.T) {
+	schema := strict + `
+CREATE TABLE parents (tenant_id text NOT NULL, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE moved (tenant_id text NOT NULL DEFAULT 'a', id int, p int, PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, p) REFERENCES parents ON DELETE SET DEFAULT);
+CREATE TABLE shared (tenant_id text, id int, p int, UNIQUE (tenant_id, id),
+  FOREIGN KEY (tenant_id, p) REFERENCES parents ON UPDATE SET NULL);
+CREATE TABLE kept (tenant_id text NOT NULL, id int, p int, PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, p) REFERENCES parents ON DELETE SET NULL ON UPDATE CASCADE);
+`
+	columns := `
+CREATE TABLE listed (tenant_id text NOT NULL DEFAULT 'a', id int, p int, PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, p) REFERENCES parents ON DELETE SET DEFAULT (p));
+`
+	if throwawaytest.ForTest(t).Major >= 15 {
+		schema += columns
+	}
+	compare(t, findings(t, "clean", schema, `
+tenant: {column: tenant_id, type: text}
+tables: [{match: public.shared, scope: mixed}, {match: "public.*", scope: tenant}]
+`), `
+warning foreign-key-sets-tenant public.moved
+warning foreign-key-sets-tenant public.shared
+`)
+}
+
 func TestUpstreamRole(t *testing.T) {
 	const rules = "tenant: {column: tenant_id}\ntables: [{match: \"public.*\", scope: tenant}]\n"
 	compare(t, findings(t, "risky", strict+`

@@ -1,6 +1,7 @@
 package advisor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -83,6 +84,45 @@ func carriesTenant(from, to *policy.BoundTable, key catalog.ForeignKey) bool {
 		}
 	}
 	return false
+}
+
+// tenantActions finds foreign keys whose action gives a row another tenant: SET NULL and SET DEFAULT of a key set the tenant column, too.
+func tenantActions(b *policy.Bound) []Finding {
+	var out []Finding
+	for _, t := range Relations(b) {
+		if !isTenantTable(t) || t.Relation.IsPartition {
+			continue
+		}
+		for _, key := range t.Relation.ForeignKeys {
+			target := b.Table(key.Target)
+			if target == nil || target.Scope == policy.ScopeDenied || target.Scope == policy.ScopeGlobal || !slices.Contains(key.Columns, t.Column) {
+				continue
+			}
+			set := setsTenant(t, key.OnUpdate)
+			if len(key.DeleteSets) == 0 || slices.Contains(key.DeleteSets, t.Column) {
+				set = cmp.Or(set, setsTenant(t, key.OnDelete))
+			}
+			if set != "" {
+				out = append(out, Finding{Warning, "foreign-key-sets-tenant", name(t.Relation),
+					fmt.Sprintf("the foreign key %s sets %s to %s when the row of %s that it refers to goes or changes: it leaves its tenant", key.Name, t.Column, set, name(target.Relation)),
+					fmt.Sprintf("name the columns without %s, as in ON DELETE SET NULL (…), or take another action", t.Column)})
+			}
+		}
+	}
+	return out
+}
+
+// setsTenant tells what an action sets the tenant column to; empty for nothing, and where that always fails.
+func setsTenant(t *policy.BoundTable, action byte) string {
+	c := t.Relation.Column(t.Column)
+	switch {
+	case c == nil:
+	case action == 'd' && c.HasDefault:
+		return "its default"
+	case (action == 'n' || action == 'd') && !c.NotNull:
+		return "NULL"
+	}
+	return ""
 }
 
 // tenantIndexes finds tables in which a tenant's rows can only be found by reading everybody's.

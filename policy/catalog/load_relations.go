@@ -111,19 +111,25 @@ func (l *loader) foreignKeys() error {
 		oid uint32
 		k   ForeignKey
 	)
+	sets := "'{}'::int2[]"
+	if l.snap.ServerVersion >= 150000 {
+		sets = "k.confdelsetcols"
+	}
 	return l.each(`
 SELECT k.conrelid, k.conname::text, k.confrelid, k.confdeltype, k.confupdtype,
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY u(num, pos)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.pos),
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(num, pos)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.pos)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.pos),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(`+sets+`) WITH ORDINALITY u(num, pos)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.pos)
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f'
 ORDER BY k.conrelid, k.conname`,
-		[]any{&oid, &k.Name, &k.Target, &k.OnDelete, &k.OnUpdate, &k.Columns, &k.TargetCols}, func() {
+		[]any{&oid, &k.Name, &k.Target, &k.OnDelete, &k.OnUpdate, &k.Columns, &k.TargetCols, &k.DeleteSets}, func() {
 			if rel := l.snap.ByOID[oid]; rel != nil {
 				key := k
-				key.Columns, key.TargetCols = slices.Clone(k.Columns), slices.Clone(k.TargetCols)
+				key.Columns, key.TargetCols, key.DeleteSets = slices.Clone(k.Columns), slices.Clone(k.TargetCols), slices.Clone(k.DeleteSets)
 				rel.ForeignKeys = append(rel.ForeignKeys, key)
 			}
 		})

@@ -147,7 +147,7 @@ func TestLoad(t *testing.T) {
 	orders := shop.Relations["orders"]
 	equal("foreign keys", orders.ForeignKeys, []catalog.ForeignKey{{
 		Name: "orders_tenant_id_customer_fkey", Columns: []string{"tenant_id", "customer"}, Target: customers.OID,
-		TargetCols: []string{"tenant_id", "id"}, OnDelete: 'c', OnUpdate: 'a'}})
+		TargetCols: []string{"tenant_id", "id"}, OnDelete: 'c', OnUpdate: 'a', DeleteSets: []string{}}})
 	equal("triggers", orders.Triggers, []string{"touched"})
 	equal("trigger functions", len(orders.TriggerFunctions), 1)
 	equal("rules", orders.Rules, []string{"nodelete"})

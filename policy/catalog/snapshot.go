@@ -123,6 +123,8 @@ type ForeignKey struct {
 	TargetCols []string
 	OnDelete   byte // pg_constraint.confdeltype
 	OnUpdate   byte
+	// DeleteSets are the columns that ON DELETE SET NULL and SET DEFAULT name; none for all of Columns.
+	DeleteSets []string
 }
 
 // Function is one pg_proc row.
