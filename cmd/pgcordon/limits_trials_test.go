@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,19 +96,34 @@ func takesAtLeast(t *testing.T, least time.Duration, run ...string) func(*limitC
 	}
 }
 
+// cancel ends a statement by what marks it. A single cancel request would be lost if the statement had not yet reached the server.
+func (cl *limitClient) cancel(t *testing.T, mark string, done <-chan struct{}) {
+	t.Helper()
+	until(t, "a statement to end", func() bool {
+		ok(t, cl.c.stage.pg.Exec(context.Background(), "postgres",
+			"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%"+mark+"%'"))
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 // occupy runs as many statements at once as may be. They end with the trial, or by the function that is returned, the first of them.
 func (cl *limitClient) occupy(t *testing.T) (endFirst func()) {
 	t.Helper()
 	for i := range cl.number() {
-		conn := cl.connect(t)
-		ctx, cancel := context.WithCancel(context.Background())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := conn.Exec(ctx, endless, pgx.QueryExecModeSimpleProtocol); err == nil {
+		conn, done := cl.connect(t), make(chan struct{})
+		mark := fmt.Sprintf("%s_%d", cl.place.user, i)
+		go func() { // end waits for it
+			defer close(done)
+			if _, err := conn.Exec(context.Background(), strings.Replace(endless, "count(*)", "count(*) AS "+mark, 1), pgx.QueryExecModeSimpleProtocol); err == nil {
 				t.Error("the endless statement has ended")
 			}
-		})
-		end := func() { cancel(); wg.Wait() }
+		}()
+		end := func() { cl.cancel(t, mark, done) }
 		cl.ends = append(cl.ends, end)
 		if i == 0 {
 			endFirst = end
