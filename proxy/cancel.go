@@ -60,7 +60,7 @@ func (c *cancelKeys) find(key pgwire.CancelKey) *session {
 }
 
 // cancel passes a client's cancel request on. It reaches what the session has running now: while it is on its way
-// the session sends nothing new, so that a request that comes late finds nothing to cancel.
+// the session sends nothing new, so that a request that comes late finds nothing to cancel. If nothing runs, it ends what the session's statement waits for.
 func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 	session := s.cancels.find(key)
 	if session != nil && session.own != nil {
@@ -72,6 +72,7 @@ func (s *Server) cancel(ctx context.Context, key pgwire.CancelKey) {
 	}
 	up := session.pipe.block()
 	if up == nil {
+		session.waits.cancel()
 		return
 	}
 	defer session.pipe.unblock()

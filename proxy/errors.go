@@ -99,6 +99,8 @@ func exceeded(err error) *failure {
 	switch {
 	case errors.As(err, &e):
 		return &failure{state: e.SQLState, message: e.Error(), limit: e.Limit}
+	case errors.Is(err, errCancelled):
+		return cancelled()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return shutdown()
 	}
@@ -118,6 +120,8 @@ func unreachable(err error) *failure {
 	case errors.Is(err, pool.ErrExhausted):
 		return &failure{state: stateTooManyConnections, message: "no upstream connection became free in time",
 			hint: "Retry later, or raise default_pool_size."}
+	case errors.Is(err, errCancelled):
+		return cancelled()
 	case errors.Is(err, pool.ErrClosed), errors.Is(err, context.Canceled):
 		return shutdown()
 	case errors.As(err, &pg):
@@ -129,6 +133,11 @@ func unreachable(err error) *failure {
 		}
 	}
 	return &failure{state: stateConnectionFailure, message: "could not connect to the upstream server"}
+}
+
+// cancelled is the failure for a statement whose client has cancelled it before it ran.
+func cancelled() *failure {
+	return &failure{state: stateQueryCanceled, message: "canceling statement due to user request"}
 }
 
 func shutdown() *failure {

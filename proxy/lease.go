@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -253,11 +254,17 @@ func (s *session) lease(ctx context.Context) *failure {
 	for {
 		active := s.server.active.Load()
 		conn, err := active.Pool.Acquire(s.acquires(ctx), pool.Request{Key: s.key, Tenant: s.tenant, Weight: s.seat.Weight(), Holder: s.id, Whole: s.user.SessionPool, Prefer: s.last})
+		s.waits.end()
 		if err != nil {
-			s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
+			if !errors.Is(err, errCancelled) {
+				s.server.log.Warn("no upstream connection", "session", s.id, "error", err)
+			}
 			return unreachable(err)
 		}
-		if err := s.seat.TakeBack(ctx); err != nil {
+		s.reused.acquisition = waiting{ctx, &s.waits, still{}}
+		err = s.seat.TakeBack(&s.reused.acquisition)
+		s.waits.end()
+		if err != nil {
 			conn.Release(true)
 			return exceeded(err)
 		}
@@ -290,20 +297,6 @@ func (s *session) take(up *upstream) (f *failure, ok bool) {
 		return lost(), true
 	}
 	return nil, true
-}
-
-// acquiring is a context that lets what was answered leave before anybody waits for its end, and lends the place among the statements of the tenant that run
-// to those who have the connections.
-type acquiring struct {
-	context.Context
-	s *session
-}
-
-// Done is what a waiter asks a context for.
-func (a acquiring) Done() <-chan struct{} {
-	_ = a.s.out.flush() // the next write meets the error again
-	a.s.seat.Lend()
-	return a.Context.Done()
 }
 
 // resetTimeout is how long the upstream may take to drop what a session has left on a connection.

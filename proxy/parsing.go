@@ -3,6 +3,7 @@ package proxy
 import (
 	"container/list"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 
@@ -100,7 +101,11 @@ func (p *parsing) settle(place *list.Element) {
 // admitParse is rewriter.Request.Admit for the session's texts.
 func (s *session) admitParse(ctx context.Context) (done func(), refusal *rewriter.Denial) {
 	err := s.server.parsing.begin(s.admits(ctx), s.tenant)
+	s.waits.end()
 	s.up = s.pipe.unpark()
+	if errors.Is(err, errCancelled) {
+		return nil, &rewriter.Denial{SQLState: stateQueryCanceled, Message: cancelled().message}
+	}
 	if err != nil {
 		return nil, &rewriter.Denial{SQLState: stateAdminShutdown, Message: shutdown().message}
 	}

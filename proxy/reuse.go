@@ -19,8 +19,7 @@ type reused struct {
 	// message is for small messages, while they are written.
 	message [96]byte
 	// admission and acquisition are what the session waits with.
-	admission   waiting
-	acquisition acquiring
+	admission, acquisition waiting
 }
 
 // newExecution returns an execution of a portal that can be used again.
@@ -65,12 +64,12 @@ func (p *pipeline) onlyLast() bool {
 
 // admits is what the session waits with for its turn.
 func (s *session) admits(ctx context.Context) context.Context {
-	s.reused.admission = waiting{ctx, s}
+	s.reused.admission = waiting{ctx, &s.waits, s}
 	return &s.reused.admission
 }
 
 // acquires is what it waits with for a connection.
 func (s *session) acquires(ctx context.Context) context.Context {
-	s.reused.acquisition = acquiring{ctx, s}
+	s.reused.acquisition = waiting{ctx, &s.waits, (*acquiring)(s)}
 	return &s.reused.acquisition
 }

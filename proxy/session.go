@@ -62,6 +62,8 @@ type session struct {
 	between bool
 	renew   atomic.Bool
 	renewal renewal
+	// waits is what a cancel request ends while nothing is outstanding upstream.
+	waits waits
 
 	// up is the connection that the session has leased; nil for none. last is the one it had last, key what all must have been started with.
 	up   *upstream
@@ -508,6 +510,7 @@ func (s *session) upstreamGone() error {
 func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 	s.seat.Holds = s.pipe.holds()
 	permit, err := s.seat.Admit(s.admits(ctx))
+	s.waits.end()
 	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
@@ -519,32 +522,12 @@ func (s *session) admit(ctx context.Context) (limit.Permit, *failure) {
 func (s *session) resume(ctx context.Context) (limit.Permit, *failure) {
 	s.seat.Holds = s.pipe.holds()
 	permit, err := s.seat.Resume(s.admits(ctx))
+	s.waits.end()
 	s.up = s.pipe.unpark()
 	if err != nil {
 		return limit.Permit{}, exceeded(err)
 	}
 	return permit, nil
-}
-
-// rest hands everything to the upstream before the session's goroutine waits for a limit: statements that were sent before do not wait for the turn of
-// this one, and nobody else for the session's connection.
-func (s *session) rest() {
-	if s.up != nil {
-		_ = s.up.flush() // the next write meets the error again
-	}
-	s.pipe.park()
-}
-
-// waiting is a context that does something before anybody waits for its end.
-type waiting struct {
-	context.Context
-	of interface{ rest() }
-}
-
-// Done is what a waiter asks a context for.
-func (w waiting) Done() <-chan struct{} {
-	w.of.rest()
-	return w.Context.Done()
 }
 
 // plan asks the planner, and tells the observer.
@@ -560,8 +543,13 @@ func (s *session) plan(planner Planner, req rewriter.Request) (*rewriter.Plan, *
 		s.server.log.Error("planning failed", "session", s.id, "error", err)
 		return nil, internal()
 	}
-	if denial != nil && denial.SQLState == stateAdminShutdown {
-		return nil, shutdown()
+	if denial != nil {
+		switch denial.SQLState { // of admitParse
+		case stateAdminShutdown:
+			return nil, shutdown()
+		case stateQueryCanceled:
+			return nil, cancelled()
+		}
 	}
 	decision := Decision{Session: s.id, Identity: s.who, Elapsed: time.Since(began)}
 	if denial != nil {

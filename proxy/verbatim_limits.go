@@ -65,7 +65,9 @@ func appendParameters(b []byte, parameters map[string]string) []byte {
 
 // admit asks the gate for the right to send a statement.
 func (v *verbatim) admit(ctx context.Context) (limit.Permit, *failure) {
-	return v.terms(v.s.seat.Admit(waiting{ctx, v}))
+	permit, err := v.s.seat.Admit(&waiting{ctx, &v.s.waits, v})
+	v.s.waits.end()
+	return v.terms(permit, err)
 }
 
 // rest hands everything to the upstream.
@@ -86,7 +88,9 @@ func (v *verbatim) terms(permit limit.Permit, err error) (limit.Permit, *failure
 func (v *verbatim) permitted(ctx context.Context, kind awaited) (limit.Permit, *failure) {
 	if kind == awaitExecute && v.prepaid > 0 {
 		v.prepaid--
-		return v.terms(v.s.seat.Resume(waiting{ctx, v}))
+		permit, err := v.s.seat.Resume(&waiting{ctx, &v.s.waits, v})
+		v.s.waits.end()
+		return v.terms(permit, err)
 	}
 	return v.admit(ctx)
 }
@@ -165,5 +169,7 @@ func (v *verbatim) overdue() {
 func (v *verbatim) clientCancels() {
 	if v.owed.block(false) {
 		v.cancel()
+	} else {
+		v.s.waits.cancel()
 	}
 }
