@@ -22,7 +22,7 @@
 // is added where it filters the relation and nothing else: in WHERE for the preserved side of joins, in the ON of the join for a
 // nullable side, and inside a sub-select put around the relation where neither works (FULL JOIN, USING and NATURAL
 // on a nullable side, an alias with a column list, and the source of MERGE). Views are replaced by their definitions, so that only tables need
-// predicates. Where rows of scope mixed are read, `OR alias.tenant_column IS NULL` stands behind it; where rows are marked as deleted,
+// predicates. Where rows of scope mixed are read and not locked, `OR alias.tenant_column IS NULL` stands behind it; where rows are marked as deleted,
 // a test for the mark stands beside it, also for scope global. A write through a simple view becomes one of the table below it (view_write.go). Names of common table expressions are followed by Postgres's scoping
 // rules; the target of a write is never one of them.
 //

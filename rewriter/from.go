@@ -16,6 +16,9 @@ type sink struct {
 	place string
 }
 
+// inWhere is the place of the sink whose predicates filter what no join extends with NULLs.
+const inWhere = "WHERE"
+
 // wrapped is the sink of what stands below a FULL JOIN or a join with an alias: there every relation is wrapped, so that a condition
 // on the join can be kept from it by a barrier.
 var wrapped *sink
@@ -111,9 +114,12 @@ func (p *pass) rangeVar(rv *pg.RangeVar, n *pg.Node, sc *scope, out *sink) *pg.N
 		p.note(t, it.name, nil, "global: every tenant reads it")
 		return n
 	case policy.ScopeMixed:
-		it.shared = true
-		p.globals++
-		return p.constrain(rv, n, t, it, sc, out)
+		n := p.constrain(rv, n, t, it, sc, out)
+		if !it.locked {
+			it.shared = true
+			p.globals++
+		}
+		return n
 	case policy.ScopeTenant:
 		return p.constrain(rv, n, t, it, sc, out)
 	case policy.ScopeTemporary:
@@ -145,10 +151,16 @@ func (p *pass) constrain(rv *pg.RangeVar, n *pg.Node, t *policy.BoundTable, it *
 		it.hidden = t.HiddenColumn()
 	}
 	it.table = t
+	// Row locks are for who will write the rows: as with row security, they are taken of rows that may be written, and no others are read.
+	it.locked = t.Scope == policy.ScopeMixed && out.place == inWhere && sc.locks(it.name) && !(p.role != nil && p.role.WriteGlobal)
 	if !omitted(out.place) {
-		out.preds = append(out.preds, p.predicate(it.ref, t))
+		out.preds = append(out.preds, p.guardPredicate(it, false))
 	}
-	p.note(t, it.name, it.ref, out.place)
+	a := reading
+	if it.locked {
+		a = writing
+	}
+	p.noteAccess(t, it.name, it.ref, out.place, a)
 	return n
 }
 

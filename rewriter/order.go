@@ -201,7 +201,7 @@ func (p *pass) guardPredicates(c *pg.Node, sc *scope, needed needs) (preds []*pg
 // guardPredicate is the item's predicate; with nulls also true for the NULLs with which a join extends the item.
 func (p *pass) guardPredicate(it *item, nulls bool) *pg.Node {
 	switch {
-	case it.target:
+	case it.target, it.locked:
 		return p.targetPredicate(it.ref, it.table)
 	case nulls:
 		return and(p.predicates(it.ref, it.table, extended), nil)

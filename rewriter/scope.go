@@ -45,6 +45,8 @@ type item struct {
 	global bool
 	// shared is set when rows of a global relation come through the item, so that locking its rows would lock those for every tenant.
 	shared bool
+	// locked is set when the level locks the item's rows, of which default rows are left out.
+	locked bool
 	// catalog is set when the item shows a system catalog; system is then its schema, while columns may be qualified by that.
 	catalog bool
 	system  string
@@ -88,6 +90,8 @@ type scope struct {
 	wrapHidden bool
 	// chosen is set once what is walked runs on groups of rows, which the predicates have chosen before.
 	chosen bool
+	// locking are the level's locking clauses.
+	locking []*pg.Node
 	// plain is set for the inference of ON CONFLICT, where the columns of the target stand alone: Postgres before 14 does not know its name there.
 	plain bool
 }

@@ -50,8 +50,8 @@ func (p *pass) selectStmt(s *pg.SelectStmt, ctes *cteEnv, parent *scope) []colum
 
 // selectCore rewrites FROM, WHERE, the select list, GROUP BY, HAVING and WINDOW.
 func (p *pass) selectCore(s *pg.SelectStmt, sc *scope) []column {
-	where := &sink{place: "WHERE"}
-	sc.grouped = groupingSetColumns(s.GroupClause)
+	where := &sink{place: inWhere}
+	sc.grouped, sc.locking = groupingSetColumns(s.GroupClause), s.LockingClause
 	sc.wrapHidden = p.hides && starNeedsWrap(s.TargetList, s.FromClause)
 	p.levels[s] = sc
 	p.from(s.FromClause, sc, where)
@@ -217,6 +217,14 @@ func (p *pass) locking(l *pg.LockingClause, sc *scope) {
 			return
 		}
 	}
+}
+
+// locks tells whether the level's locking clauses, one of which may name what they lock, lock the rows of an item.
+func (s *scope) locks(name string) bool {
+	return slices.ContainsFunc(s.locking, func(n *pg.Node) bool {
+		rels := n.GetLockingClause().GetLockedRels()
+		return len(rels) == 0 || slices.ContainsFunc(rels, func(r *pg.Node) bool { return r.GetRangeVar().GetRelname() == name })
+	})
 }
 
 // outputColumns names a select list's columns as later levels can refer to them; nil when a `*` cannot be told.

@@ -11,9 +11,12 @@ import (
 var settable = map[string]func(values []string) string{
 	"application_name":                    anyValue,
 	"bytea_output":                        anyValue,
+	"check_function_bodies":               anyValue,
 	"client_encoding":                     utf8Only,
 	"client_min_messages":                 oneOf("notice", "warning", "error"),
 	"datestyle":                           anyValue,
+	"default_table_access_method":         oneOf("heap"),
+	"default_tablespace":                  oneOf(""),
 	"default_text_search_config":          anyValue,
 	"default_transaction_deferrable":      anyValue,
 	"default_transaction_isolation":       anyValue,
@@ -34,6 +37,7 @@ var settable = map[string]func(values []string) string{
 	"transaction_deferrable":              anyValue,
 	"transaction_isolation":               anyValue,
 	"transaction_read_only":               anyValue,
+	"transaction_timeout":                 oneOf("0"),
 	"xmloption":                           anyValue,
 }
 
@@ -42,7 +46,7 @@ var readable = map[string]bool{
 	"integer_datetimes": true, "is_superuser": true, "max_identifier_length": true, "server_encoding": true,
 	"server_version": true, "server_version_num": true, "session_authorization": true, "in_hot_standby": true,
 	"lc_collate": true, "lc_ctype": true, "lc_messages": true, "lc_monetary": true, "lc_numeric": true, "lc_time": true,
-	"block_size": true, "default_table_access_method": true, "max_index_keys": true,
+	"block_size": true, "max_index_keys": true,
 }
 
 // AllowedSetting says whether a client may give the setting this value, in SET or in its startup message;

@@ -11,11 +11,36 @@ import (
 // top rewrites a statement that stands for itself, not inside PREPARE or EXPLAIN.
 func (p *pass) top(n *pg.Node) Statement {
 	if q := n.GetSelectStmt(); q != nil {
+		p.fromSettings(q)
 		if change := p.setConfig(q); change != nil {
 			return Statement{Kind: KindSet, Setting: change, Returns: true}
 		}
 	}
 	return p.statement(n)
+}
+
+// fromSettings lets a set_config, alone in the list, read the view pg_settings instead of the function below it: pgAdmin asks
+//
+//	SELECT set_config('setting', 'value', false) FROM pg_show_all_settings() WHERE name = 'setting'
+func (p *pass) fromSettings(s *pg.SelectStmt) {
+	if len(s.FromClause) != 1 || len(s.TargetList) != 1 || !p.isCatalogFunction(s.TargetList[0].GetResTarget().GetVal().GetFuncCall(), "set_config") {
+		return
+	}
+	r := s.FromClause[0].GetRangeFunction()
+	if len(r.GetFunctions()) != 1 || r.Ordinality || len(r.Coldeflist) > 0 {
+		return
+	}
+	call := r.Functions[0].GetList().GetItems()
+	f := call[0].GetFuncCall()
+	if len(call) > 1 && call[1].GetNode() != nil || len(f.GetArgs()) > 0 || !p.isCatalogFunction(f, "pg_show_all_settings") {
+		return
+	}
+	alias := r.Alias
+	if alias == nil {
+		alias = &pg.Alias{Aliasname: "pg_show_all_settings"}
+	}
+	s.FromClause[0].Node = &pg.Node_RangeVar{RangeVar: &pg.RangeVar{Schemaname: "pg_catalog", Relname: "pg_settings",
+		Inh: true, Relpersistence: "p", Alias: alias, Location: f.Location}}
 }
 
 // setConfig reads `SELECT set_config('name', 'value', is_local)`, alone in its statement, as the SET that it is. pg_dump also asks
@@ -64,7 +89,7 @@ func (p *pass) setConfig(s *pg.SelectStmt) *SettingChange {
 }
 
 func (p *pass) isCatalogFunction(f *pg.FuncCall, name string) bool {
-	n := len(f.Funcname)
+	n := len(f.GetFuncname())
 	return n > 0 && n <= 2 && f.Funcname[n-1].GetString_().GetSval() == name && (n == 1 || f.Funcname[0].GetString_().GetSval() == "pg_catalog")
 }
 

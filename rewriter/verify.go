@@ -187,6 +187,8 @@ type sweepScope struct {
 	parent *sweepScope
 	// shared are the names of the items through which rows come that every tenant reads; empty for an item without a name.
 	shared []string
+	// locking are the locking clauses of the level, where a table that they lock by its own name is read without default rows.
+	locking []*pg.Node
 }
 
 // fromName is one item of FROM as column references name it: by its alias, or by schema and table.
@@ -350,6 +352,7 @@ func (s *sweeper) query(q *pg.SelectStmt, e sweepEnv, target *insertTarget) {
 		if q.Larg != nil || q.Rarg != nil {
 			s.fail("arms without a set operation")
 		}
+		inner.locking = q.LockingClause
 		open := s.from(q.FromClause, in)
 		s.lockedShared(q.LockingClause, inner.shared)
 		s.confine(q.WhereClause, in, open, "WHERE")

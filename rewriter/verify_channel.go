@@ -138,10 +138,10 @@ func (s *sweeper) settingCall(x *pg.FuncCall, change bool) []*pg.Node {
 		s.fail("setting %q in a call", name)
 		return nil
 	}
-	if change && !own && (onSettings[name] || name == "client_encoding" || name == "search_path" || name == "statement_timeout" || name == "client_min_messages") {
+	if _, single := defaultSettings[name]; change && !own && (single || onSettings[name] || name == "client_encoding" || name == "search_path" || name == "statement_timeout" || name == "client_min_messages") {
 		value, ok := constantText(x.Args[1].GetAConst())
 		if !ok || name == "client_encoding" && !namesUTF8(value) || name == "search_path" && strings.Contains(strings.TrimPrefix(strings.ToLower(value), "pg_catalog"), "pg_") ||
-			onSettings[name] && !slices.Contains([]string{"on", "true", "yes", "1"}, strings.ToLower(strings.TrimSpace(value))) {
+			beside(name, value) || onSettings[name] && !slices.Contains([]string{"on", "true", "yes", "1"}, strings.ToLower(strings.TrimSpace(value))) {
 			s.fail("%s to %q in a call", name, value)
 		}
 	}

@@ -15,6 +15,8 @@ type openTable struct {
 	table    *policy.BoundTable
 	// target is set for a table that is written: there default rows are not let through.
 	target bool
+	// locked is set for a table of scope mixed whose rows the level locks: there they are not let through either.
+	locked bool
 	// tenant and live are set once the predicate for the tenant, and the one against rows marked as deleted, have been seen.
 	tenant, live bool
 }
@@ -162,11 +164,12 @@ func (s *sweeper) fromTable(r *pg.RangeVar, e sweepEnv) []openTable {
 	}
 	n := refName(r, table)
 	s.addName(e, n)
-	if table.Scope == policy.ScopeGlobal || table.Scope == policy.ScopeMixed {
+	locked := table.Scope == policy.ScopeMixed && s.locksAlone(e.names, n.name)
+	if (table.Scope == policy.ScopeGlobal || table.Scope == policy.ScopeMixed) && !locked {
 		s.shared++
 		e.names.shared = append(e.names.shared, n.name)
 	}
-	open := s.open(openTable{fromName: n, table: table})
+	open := s.open(openTable{fromName: n, table: table, locked: locked})
 	if open != nil && len(r.Alias.GetColnames()) > 0 {
 		s.fail("columns of table %q are renamed, which must be confined", r.Relname)
 	}

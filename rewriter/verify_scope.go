@@ -79,7 +79,7 @@ func (s *sweeper) proves(t *openTable, p proof) bool {
 			return true
 		}
 	case s.needsTenant(*t) && p.column == t.table.Column && s.in.tenants[p.param] == t.table.Type:
-		if p.defaults == (t.table.Scope == policy.ScopeMixed && !t.target) {
+		if p.defaults == (t.table.Scope == policy.ScopeMixed && !t.target && !t.locked) {
 			t.tenant = true
 			return true
 		}
@@ -101,6 +101,26 @@ func (s *sweeper) needsTenant(t openTable) bool {
 
 func (s *sweeper) needsLive(t openTable) bool {
 	return t.table.SoftDelete != nil && !(s.in.role != nil && s.in.role.SeesDeleted) && !t.live
+}
+
+// locksAlone says whether a level locks rows of a table in it, which is then confined to rows that the tenant may write. Only a role that writes
+// shared rows locks them.
+func (s *sweeper) locksAlone(level *sweepScope, name string) bool {
+	if s.in.role != nil && s.in.role.WriteGlobal {
+		return false
+	}
+	for _, n := range level.locking {
+		all := true
+		for _, r := range n.GetLockingClause().GetLockedRels() {
+			if all = false; r.GetRangeVar().GetRelname() == name {
+				return true
+			}
+		}
+		if all {
+			return true
+		}
+	}
+	return false
 }
 
 // lockedShared checks that row locks stay off rows that every tenant reads. Locks on a sub-select reach the tables in it.

@@ -51,7 +51,7 @@ var escapingScopes = []struct{ sql, why string }{
 	{"INSERT INTO public.templates AS t (id) VALUES (1)", "not in the column list"},
 	{"INSERT INTO public.templates DEFAULT VALUES", "not in the column list"},
 	{"UPDATE public.templates t SET tenant_id = NULL WHERE t.tenant_id = $3", "tenant column tenant_id is set"},
-	{"SELECT * FROM public.templates t WHERE t.tenant_id = $3 OR t.tenant_id IS NULL FOR UPDATE", "are locked"},
+	{"SELECT * FROM public.templates t WHERE t.tenant_id = $3 OR t.tenant_id IS NULL FOR UPDATE", "confines no table"},
 	{"SELECT * FROM (SELECT * FROM public.templates t WHERE t.tenant_id = $3 OR t.tenant_id IS NULL) s FOR SHARE OF s", "are locked"},
 	{"SELECT * FROM (public.templates t JOIN public.orders o ON o.tenant_id = $3 AND (t.tenant_id = $3 OR t.tenant_id IS NULL)) j FOR SHARE", "are locked"},
 	{"SELECT * FROM public.countries FOR KEY SHARE", "are locked"},

@@ -41,15 +41,25 @@ func (s *sweeper) transactionModes(options []*pg.Node) {
 // changedSettings are those that a client may SET and RESET; shownSettings may be read besides.
 // None of them chooses whose rows are seen, what runs, or what another session sees.
 var (
-	changedSettings = settings(`application_name bytea_output client_encoding client_min_messages datestyle default_text_search_config
+	changedSettings = settings(`application_name bytea_output check_function_bodies client_encoding client_min_messages datestyle
+		default_table_access_method default_tablespace default_text_search_config
 		default_transaction_deferrable default_transaction_isolation default_transaction_read_only escape_string_warning extra_float_digits
 		idle_in_transaction_session_timeout intervalstyle jit lock_timeout row_security search_path standard_conforming_strings
-		statement_timeout synchronize_seqscans synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only xmloption`)
+		statement_timeout synchronize_seqscans synchronous_commit timezone transaction_deferrable transaction_isolation transaction_read_only
+		transaction_timeout xmloption`)
 	shownSettings = settings(`integer_datetimes is_superuser max_identifier_length server_encoding server_version server_version_num
-		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys default_table_access_method`)
+		session_authorization in_hot_standby lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time block_size max_index_keys`)
 	// onSettings may be set to their default alone: without them the sweep and the server would read the text differently.
 	onSettings = settings(`row_security standard_conforming_strings`)
+	// defaultSettings may be set to that alone: clients that restore a dump do so.
+	defaultSettings = map[string]string{"default_table_access_method": "heap", "default_tablespace": "", "transaction_timeout": "0"}
 )
+
+// beside says whether a setting that has one value for clients would get another.
+func beside(name, value string) bool {
+	own, ok := defaultSettings[name]
+	return ok && strings.ToLower(strings.TrimSpace(value)) != own
+}
 
 func settings(names string) map[string]bool {
 	m := map[string]bool{}
@@ -100,6 +110,8 @@ func (s *sweeper) setValue(v *pg.VariableSetStmt) {
 			return
 		}
 		switch lower := strings.ToLower(strings.TrimSpace(text)); {
+		case beside(v.Name, text):
+			s.fail("SET %s to %q", v.Name, text)
 		case onSettings[v.Name] && lower != "on" && lower != "true" && lower != "yes" && lower != "1":
 			s.fail("SET %s to %q", v.Name, text)
 		case v.Name == "client_encoding" && !namesUTF8(text):
