@@ -2,6 +2,7 @@ package rewriter
 
 import (
 	"fmt"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 )
@@ -121,10 +122,10 @@ func (p *pass) columnRef(c *pg.ColumnRef, sc *scope) {
 	case len(c.Fields) == 4 && c.Fields[0].GetString_().GetSval() == p.cat.Database:
 		c.Fields = c.Fields[1:]
 	case len(c.Fields) == 4:
-		p.denyAt(c.Location, stateFeature, ruleExpression, "cross-database references are not implemented", "")
+		p.denyAt(c.Location, stateFeature, ruleExpression, otherDatabase+dotted(c.Fields), "")
 		return
 	case len(c.Fields) > 4:
-		p.denyAt(c.Location, stateSyntax, ruleExpression, "improper qualified name (too many dotted names)", "")
+		p.denyAt(c.Location, stateSyntax, ruleExpression, tooManyNames+dotted(c.Fields), "")
 		return
 	}
 	p.unqualifySystem(c, sc)
@@ -258,6 +259,32 @@ func (p *pass) collation(c *pg.CollateClause) {
 	for _, n := range c.Collname {
 		if n.GetString_() == nil {
 			p.denyAt(c.Location, stateFeature, ruleExpression, "a collation must be a name", "")
+			return
 		}
 	}
+	switch names := c.Collname; {
+	case len(names) == 3 && names[0].GetString_().GetSval() == p.cat.Database:
+		c.Collname = names[1:]
+	case len(names) == 3:
+		p.denyAt(c.Location, stateFeature, ruleExpression, otherDatabase+dotted(names), "")
+	case len(names) > 3:
+		p.denyAt(c.Location, stateSyntax, ruleExpression, tooManyNames+dotted(names), "")
+	}
+}
+
+// What Postgres says of names of three parts and more, before the name.
+const (
+	otherDatabase = "cross-database references are not implemented: "
+	tooManyNames  = "improper qualified name (too many dotted names): "
+)
+
+// dotted is a name as Postgres shows it in errors (NameListToString).
+func dotted(names []*pg.Node) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		if parts[i] = n.GetString_().GetSval(); n.GetAStar() != nil {
+			parts[i] = "*"
+		}
+	}
+	return strings.Join(parts, ".")
 }

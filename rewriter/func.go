@@ -99,7 +99,10 @@ func (p *pass) funcName(f *pg.FuncCall, nargs int) (schema, name string, ok bool
 		}
 		return schema, name, true
 	default:
-		p.denyAt(f.Location, stateFeature, ruleFunctionDenied, "cross-database references are not implemented", "")
+		if len(parts) > 3 {
+			p.denyAt(f.Location, stateSyntax, ruleFunctionDenied, tooManyNames+dotted(f.Funcname), "")
+		}
+		p.denyAt(f.Location, stateFeature, ruleFunctionDenied, otherDatabase+dotted(f.Funcname), "")
 		return "", "", false
 	}
 	user := p.userFunctions(name)

@@ -6,10 +6,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
-	"github.com/pganalyze/pg_query_go/v5/parser"
 
 	"pgcordon/policy"
 	"pgcordon/policy/catalog"
@@ -247,26 +245,4 @@ func (r *Rewriter) sweepDenial(err error) *Denial {
 	r.opts.Log.Error("the rewriter's output did not pass the independent check", "rule", ruleSweep, "error", err.Error())
 	return &Denial{SQLState: statePrivilege, Rule: ruleSweep, Message: "the statement could not be proven to stay inside the tenant",
 		Hint: "This is a limit of pgcordon; please report the statement."}
-}
-
-// syntaxDenial is Postgres's own answer to a text that does not parse.
-func syntaxDenial(err error, server int) *Denial {
-	var pe *parser.Error
-	if !errors.As(err, &pe) {
-		return &Denial{SQLState: stateSyntax, Rule: ruleSyntax, Message: "the statement cannot be parsed"}
-	}
-	state := stateSyntax
-	if strings.HasPrefix(pe.Message, "there is no parameter") {
-		state = stateUndefinedParam
-	}
-	return &Denial{SQLState: state, Rule: ruleSyntax, Message: pe.Message, Position: pe.Cursorpos,
-		Hint: hintFor(server)}
-}
-
-// hintFor tells users of a newer server why their server would have understood.
-func hintFor(server int) string {
-	if server >= 170000 {
-		return "pgcordon parses with the grammar of PostgreSQL 16."
-	}
-	return ""
 }

@@ -235,7 +235,7 @@ func (p *pass) relation(rv *pg.RangeVar) *catalog.Relation {
 
 func (p *pass) lookUp(rv *pg.RangeVar) *catalog.Relation {
 	if rv.Catalogname != "" && rv.Catalogname != p.cat.Database {
-		p.denyAt(rv.Location, stateFeature, ruleRelationUnknown, "cross-database references are not implemented", "")
+		p.denyAt(rv.Location, stateFeature, ruleRelationUnknown, otherDatabase+`"`+rv.Catalogname+"."+rv.Schemaname+"."+rv.Relname+`"`, "")
 		return nil
 	}
 	if t := p.temporary(rv); t != nil {
