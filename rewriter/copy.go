@@ -62,7 +62,7 @@ func (c *CopyTenant) Same(value []byte, binary bool, t policy.TenantID) bool {
 	text := string(value)
 	if binary {
 		var ok bool
-		if text, ok = binaryText(c.Type, value); !ok {
+		if text, ok = binaryText(c.Type, value); !ok || c.Type == policy.TypeInt4 && len(value) != 4 || c.Type == policy.TypeInt8 && len(value) != 8 {
 			return false
 		}
 	}

@@ -58,7 +58,7 @@ func sameID(t policy.ColumnType, value, id string) bool {
 		i, okI := uuidDigits(id)
 		return okV && okI && v == i
 	case policy.TypeInt4, policy.TypeInt8:
-		v, errV := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		v, errV := strconv.ParseInt(strings.Trim(value, inputSpace), 10, 64)
 		i, errI := strconv.ParseInt(id, 10, 64)
 		return errV == nil && errI == nil && v == i
 	case policy.TypeNumeric:
@@ -69,9 +69,12 @@ func sameID(t policy.ColumnType, value, id string) bool {
 	return false
 }
 
+// inputSpace is what the input functions of numbers skip around them (isspace).
+const inputSpace = " \t\n\v\f\r"
+
 // decimal reads a plain decimal number; exponents and the special values of numeric are no tenant ids.
 func decimal(s string) (*big.Rat, bool) {
-	s = strings.TrimSpace(s)
+	s = strings.Trim(s, inputSpace)
 	if s == "" || len(s) > 64 || strings.Trim(s, "+-.0123456789") != "" {
 		return nil, false
 	}

@@ -38,6 +38,9 @@ func TestSameID(t *testing.T) {
 		{policy.TypeInt4, "42", "42", true},
 		{policy.TypeInt4, " 42 ", "42", true},
 		{policy.TypeInt4, "042", "42", true},
+		{policy.TypeInt4, "\t\n\v\f\r42", "42", true},
+		{policy.TypeInt4, "42\u00a0", "42", false},
+		{policy.TypeNumeric, "\u200342", "42", false},
 		{policy.TypeInt4, "43", "42", false},
 		{policy.TypeInt8, "4e1", "40", false},
 		{policy.TypeNumeric, "42.0", "42", true},
@@ -47,6 +50,25 @@ func TestSameID(t *testing.T) {
 	} {
 		if got := sameID(c.typ, c.value, c.id); got != c.same {
 			t.Errorf("sameID(%s, %q, %q) = %v", c.typ, c.value, c.id, got)
+		}
+	}
+}
+
+// A COPY reads a binary value with the receive function of the column's own type, which takes no other length.
+func TestCopyBinaryLength(t *testing.T) {
+	for _, c := range []struct {
+		typ   policy.ColumnType
+		value []byte
+		same  bool
+	}{
+		{policy.TypeInt4, []byte{0, 0, 0, 42}, true},
+		{policy.TypeInt4, []byte{0, 42}, false},
+		{policy.TypeInt4, []byte{0, 0, 0, 0, 0, 0, 0, 42}, false},
+		{policy.TypeInt8, []byte{0, 0, 0, 0, 0, 0, 0, 42}, true},
+		{policy.TypeInt8, []byte{0, 0, 0, 42}, false},
+	} {
+		if got := (&CopyTenant{Type: c.typ}).Same(c.value, true, tenant(t, "42")); got != c.same {
+			t.Errorf("%v of %s is the tenant's: %v", c.value, c.typ, got)
 		}
 	}
 }
