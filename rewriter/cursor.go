@@ -66,7 +66,7 @@ func (p *pass) positioned(where *pg.Node, t *policy.BoundTable, others int) bool
 	}
 	switch {
 	case t.Scope != policy.ScopeTenant && t.Scope != policy.ScopeTemporary || t.SoftDelete != nil || others > 0 || c.CursorName == "":
-		p.deny(stateFeature, ruleStatementKind, "WHERE CURRENT OF is supported for tables of scope tenant without soft delete, and no other beside", "")
+		p.deny(stateFeature, ruleStatementKind, "WHERE CURRENT OF is supported for tables of scope tenant without soft delete, and no other beside", "Name the row by its key instead.")
 	case strings.HasPrefix(c.CursorName, "<"): // as "<unnamed portal 1>"
 		p.deny(statePrivilege, ruleStatementKind, "WHERE CURRENT OF a cursor that a function has opened is refused", "Use DECLARE CURSOR.")
 	case t.Scope == policy.ScopeTenant && p.functionsScan():

@@ -24,12 +24,23 @@ func (p *printer) createStmt(s *pg.CreateStmt) {
 			p.newColumn(v.ColumnDef)
 		case *pg.Node_Constraint:
 			p.constraint(v.Constraint)
+		case *pg.Node_TableLikeClause:
+			p.likeClause(v.TableLikeClause)
 		default:
 			p.unknown(e)
 		}
 	}
 	p.str(")")
 	word(p, onCommits, s.Oncommit)
+}
+
+func (p *printer) likeClause(l *pg.TableLikeClause) {
+	if l.Options != 0 || l.Relation.GetAlias() != nil {
+		p.fail("LIKE with options")
+		return
+	}
+	p.str("LIKE ")
+	p.qualifiedName(l.Relation)
 }
 
 func (p *printer) newColumn(c *pg.ColumnDef) {

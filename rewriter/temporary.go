@@ -75,7 +75,9 @@ func (p *pass) createTable(s *pg.CreateStmt) {
 	}
 	rel := &catalog.Relation{Schema: catalog.TemporarySchema, Name: s.Relation.Relname, Kind: catalog.Table}
 	for _, e := range s.TableElts {
-		if c := e.GetColumnDef(); c != nil {
+		if l := e.GetTableLikeClause(); l != nil {
+			rel.Columns = append(rel.Columns, p.columnsLike(l)...)
+		} else if c := e.GetColumnDef(); c != nil {
 			rel.Columns = append(rel.Columns, catalog.Column{Name: c.Colname, TypeOID: p.typeNameOID(c.TypeName), Collation: p.columnCollation(c)})
 		}
 	}
@@ -86,6 +88,7 @@ func (p *pass) createTable(s *pg.CreateStmt) {
 			p.newColumn(v.ColumnDef, sc)
 		case *pg.Node_Constraint:
 			p.newConstraint(v.Constraint, sc)
+		case *pg.Node_TableLikeClause:
 		default:
 			p.deny(stateFeature, ruleTemporary, nodeName(e)+" in a temporary table is not supported", "Give it columns and constraints only.")
 		}
@@ -96,6 +99,34 @@ func (p *pass) createTable(s *pg.CreateStmt) {
 		p.ownTables[rel.Name] = rel
 	}
 }
+
+// columnsLike resolves the table whose columns a LIKE clause takes over: their names, types and NOT NULL, and nothing that was made for its rows.
+// Defaults draw from sequences that others share, and in checks and predicates a tenant's id can stand.
+func (p *pass) columnsLike(l *pg.TableLikeClause) []catalog.Column {
+	rv := l.Relation
+	rel := p.relation(rv)
+	if rel == nil {
+		return nil
+	}
+	t := p.table(rel)
+	switch {
+	case t == nil || t.Scope == policy.ScopeDenied:
+		p.denyRelation(rv, rel, t)
+	case rel.Kind != catalog.Table && rel.Kind != catalog.PartitionedTable:
+		p.denyAt(rv.Location, stateFeature, ruleTemporary, "LIKE of something other than a table is not supported", hintLike)
+	case l.Options != 0:
+		p.denyAt(rv.Location, stateFeature, ruleTemporary, "LIKE ... INCLUDING is not supported", "Leave INCLUDING out, and write defaults and constraints beside LIKE.")
+	case t.HiddenColumn() != "":
+		p.denyAt(rv.Location, stateFeature, ruleTemporary, "LIKE of a table whose tenant column is hidden is not supported", hintLike)
+	case !p.taintedColumn(rv, rel):
+		rv.Catalogname, rv.Schemaname = "", rel.Schema
+		p.note(t, rel.Name, nil, "LIKE: its columns alone")
+		return rel.Columns
+	}
+	return nil
+}
+
+const hintLike = "CREATE TEMPORARY TABLE ... AS SELECT ... WITH NO DATA makes a table of the same columns."
 
 // serials are the names that stand for an integer with a sequence of its own; they are no types.
 var serials = map[string]bool{"serial": true, "serial2": true, "serial4": true, "serial8": true, "smallserial": true, "bigserial": true}

@@ -130,7 +130,11 @@ func (p *pass) show(v *pg.VariableShowStmt) {
 }
 
 func (p *pass) denySetting(name, verb string) {
-	p.deny(statePrivilege, ruleSetting, `parameter "`+name+`" cannot be `+verb, "Only settings that keep the meaning of statements and show nothing of others are allowed.")
+	hint := "Only settings that keep the meaning of statements and show nothing of others are allowed."
+	if strings.Contains(name, ".") {
+		hint = "The policy names the application's own settings that clients may use, under settings."
+	}
+	p.deny(statePrivilege, ruleSetting, `parameter "`+name+`" cannot be `+verb, hint)
 }
 
 // settingText returns a constant of SET as text; false for NULL.

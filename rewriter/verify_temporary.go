@@ -45,12 +45,27 @@ func (s *sweeper) createTable(c *pg.CreateStmt) {
 			s.newColumn(x.ColumnDef, e)
 		case *pg.Node_Constraint:
 			s.newConstraint(x.Constraint, e)
+		case *pg.Node_TableLikeClause:
+			s.like(x.TableLikeClause)
 		default:
 			s.fail("CREATE TABLE with %T", n.GetNode())
 		}
 	}
 	// Parents, partitions, row types, options: nothing of these may be there.
 	s.only(c.ProtoReflect(), "relation", "table_elts", "oncommit", "if_not_exists")
+}
+
+// like checks a table whose columns another takes over: it is open, shows all its columns, and gives nothing besides.
+func (s *sweeper) like(l *pg.TableLikeClause) {
+	table := s.table(l.GetRelation())
+	if table == nil {
+		return
+	}
+	if kind := table.Relation.Kind; table.HiddenColumn() != "" || kind != catalog.Table && kind != catalog.PartitionedTable {
+		s.fail("LIKE %q, of which columns are hidden, or which is no table", table.Relation.Name)
+	}
+	s.only(l.Relation.ProtoReflect(), "schemaname", "relname", "inh", "relpersistence", "location")
+	s.only(l.ProtoReflect(), "relation")
 }
 
 func (s *sweeper) newColumn(c *pg.ColumnDef, e sweepEnv) {
