@@ -262,7 +262,7 @@ var escapes = []struct{ sql, why string }{
 	{"CREATE TABLE t (a int)", "not temporary"}, {"DROP TABLE public.orders", "not temporary"}, {"TRUNCATE public.orders", "not temporary"}, {"COPY public.orders TO STDOUT", "kind"},
 	{"DO 'begin end'", "kind"}, {"CALL public.wipe()", "kind"},
 	{"LISTEN x", "nobody's"}, {"NOTIFY x", "nobody's"}, {"LOCK public.orders", "makes other tenants wait"}, {"VACUUM", "VACUUM"},
-	{"CREATE TABLE t AS SELECT 1", "not temporary"}, {"CREATE TEMP TABLE t (a int)", "not temporary"}, {"CREATE TEMP TABLE pg_temp.t (LIKE public.orders)", "CREATE TABLE with"},
+	{"CREATE TABLE t AS SELECT 1", "not temporary"}, {"CREATE TEMP TABLE t (a int)", "not temporary"}, {"CREATE TEMP TABLE pg_temp.t (LIKE public.orders INCLUDING INDEXES)", "options"},
 	{"CREATE TEMP TABLE pg_temp.t (a int) INHERITS (public.orders)", "inh_relations"}, {"CREATE TEMP TABLE pg_temp.t (a int REFERENCES public.orders)", "constraint"},
 	{"CREATE TEMP TABLE pg_temp.t AS SELECT * FROM public.orders", "is not compared with the tenant"}, {"CREATE TEMP TABLE pg_temp.t AS TABLE public.secrets", "is denied"},
 	{"CREATE MATERIALIZED VIEW m AS SELECT 1", "CREATE TABLE AS of"}, {"CREATE INDEX ON public.orders (id)", "not temporary"}, {"ANALYZE public.orders", "not temporary"},
