@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgcordon/policy"
+	"pgcordon/proxy"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pool"
 )
@@ -128,4 +130,49 @@ func TestCancelOfAStatementThatWaitsOnOwnDatabase(t *testing.T) {
 	_, err = conn.Exec(context.Background(), "SELECT 1").ReadAll()
 	must(t, err)
 	cancels(t, conn, func() bool { return w.waiting() == 1 }, "SELECT 2", func() { w.gate.SetLimits(func(policy.TenantID, string) limit.Limits { return limit.Limits{} }) })
+}
+
+// The session of a client that goes away while its statement waits ends, also when it has sent more.
+func TestClientThatVanishesStopsWaiting(t *testing.T) {
+	w := newWorld(t, worldOptions{limits: limit.Limits{StatementsPerSecond: 0.001, Burst: 1, Wait: 10 * time.Hour}})
+	dsn, _ := w.own(ownSchema, "app_proxy")
+	dialRaw(t, w.dsn()).clean("SELECT 1") // which takes the only token
+	for name, c := range map[string]struct {
+		dsn  string
+		more []pgproto3.FrontendMessage
+	}{
+		"silent":          {w.dsn(), nil},
+		"with Terminate":  {w.dsn(), []pgproto3.FrontendMessage{&pgproto3.Terminate{}}},
+		"with statements": {w.dsn(), []pgproto3.FrontendMessage{query("SELECT 3"), query("SELECT 4")}},
+		"own database":    {dsn, []pgproto3.FrontendMessage{query("SELECT 3")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			others := len(w.server.Clients())
+			client := dialRaw(t, c.dsn)
+			client.Send(query("SELECT 2"))
+			must(t, client.Flush())
+			eventually(t, "the statement to wait", func() bool { return w.waiting() == 1 })
+			for _, m := range c.more {
+				client.Send(m)
+			}
+			must(t, client.Flush())
+			must(t, client.conn.Close())
+			eventually(t, "the session to end", func() bool { return len(w.server.Clients()) == others && w.waiting() == 0 })
+		})
+	}
+}
+
+// A client that is still there is waited for, and what it has sent meanwhile is answered.
+func TestClientThatStaysIsNotTakenForGone(t *testing.T) {
+	w := newWorld(t, worldOptions{limits: limit.Limits{StatementsPerSecond: 0.4, Burst: 1, Wait: time.Hour}, tls: proxy.TLS{Config: certificate(t)}})
+	for name, dsn := range map[string]string{"plain": w.dsn("sslmode", "disable"), "encrypted": w.dsn("sslmode", "require")} {
+		conn, err := dial(dsn)
+		must(t, err)
+		for range 3 {
+			if _, err := conn.Exec(context.Background(), "SELECT count(*) FROM orders; SELECT 2").ReadAll(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		must(t, conn.Close(context.Background()))
+	}
 }

@@ -17,7 +17,7 @@
 // A session of the admin database leaves that path after its login: console.go, and package console; console_source.go is what that sees of the sessions.
 //
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
-// sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go and waiting.go cancel requests and what they end the wait of, changes.go, overtime.go and pace.go the tenant's limits, server.go listeners, reload and shutdown.
+// sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go, waiting.go and vanished.go cancel requests, and clients that go away while their statements wait, changes.go, overtime.go and pace.go the tenant's limits, server.go listeners, reload and shutdown.
 //
 // On a database that belongs to one tenant whole (verbatim.go) messages pass as they are; verbatim_ledger.go keeps account of the answers, and
 // verbatim_limits.go holds the limits.

@@ -253,7 +253,7 @@ func (s *session) lease(ctx context.Context) *failure {
 	}
 	for {
 		active := s.server.active.Load()
-		conn, err := active.Pool.Acquire(s.acquires(ctx), pool.Request{Key: s.key, Tenant: s.tenant, Weight: s.seat.Weight(), Holder: s.id, Whole: s.user.SessionPool, Prefer: s.last})
+		conn, err := active.Pool.Acquire(ctx, pool.Request{Wait: s.acquires(ctx), Key: s.key, Tenant: s.tenant, Weight: s.seat.Weight(), Holder: s.id, Whole: s.user.SessionPool, Prefer: s.last})
 		s.waits.end()
 		if err != nil {
 			if !errors.Is(err, errCancelled) {

@@ -182,6 +182,7 @@ func (s *session) run(ctx context.Context) (again bool) {
 	if !s.ready {
 		s.out = newClient(s.conn)
 		s.ctx, s.stop = context.WithCancel(ctx)
+		s.waits.watch = s.watchClient
 		if s.release = s.begin(s.ctx); s.release == nil {
 			return false
 		}
@@ -223,6 +224,7 @@ func (s *session) ended(again *bool) {
 	}
 	s.server.cancels.forget(s)
 	s.overtime.stop()
+	s.waits.stop()
 	s.dropEarly()
 	s.giveUp()
 	s.cut()

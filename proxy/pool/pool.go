@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -147,10 +148,12 @@ type Request struct {
 	Whole bool
 	// Prefer is the connection that the caller had last, or nil: taken if it is idle and of that key, else the one that was used last.
 	Prefer *Conn
+	// Wait is the context of a wait for a connection; nil for the one that Acquire is given. It is asked for its Done only when the caller has to wait, who may
+	// take that as the sign to finish what others wait for.
+	Wait context.Context
 }
 
-// Acquire lends a connection. The error is ErrExhausted, ErrClosed, a *ConnectError, or the context's.
-// It asks for the context's Done only when it has to wait: a caller may take that as the sign to finish what others wait for.
+// Acquire lends a connection. The error is ErrExhausted, ErrClosed, a *ConnectError, or a context's.
 func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 	for {
 		p.mu.Lock()
@@ -167,7 +170,7 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (*Conn, error) {
 			w := p.enqueue(r, t, now)
 			p.unlock()
 			var err error
-			if c, rested, err = p.wait(ctx, w); err != nil {
+			if c, rested, err = p.wait(cmp.Or(r.Wait, ctx), w); err != nil {
 				return nil, err
 			}
 		} else {
