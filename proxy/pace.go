@@ -8,24 +8,27 @@ type sent struct{ rows, bytes int64 }
 // pauseStep bounds how long the end of a session waits for a relay that pauses.
 const pauseStep = 50 * time.Millisecond
 
-// keepPace counts what has left against the limits per second: once for each buffer. While more was sent than may be, nothing is read, so that
-// the upstream has to wait as well.
-func (r *relay) keepPace() {
-	n := r.sent
-	r.sent = sent{}
-	if empty, _ := r.pipe.state(); empty {
-		r.s.keepPace(n, func() bool { return true }) // the session's next statement waits, and keeps no connection meanwhile
-		return
+// spend counts what is about to leave against the limits per second: once for each buffer, and before it leaves, so that it counts when the client's next
+// statement comes. It says for how long the relay is to pause then.
+func (s *session) spend(n *sent) (pause time.Duration) {
+	if n.bytes > 0 && s.seat.Metered() {
+		pause = s.seat.Spend(n.rows, n.bytes)
 	}
-	r.s.keepPace(n, r.s.isMuted)
+	*n = sent{}
+	return pause
 }
 
-// keepPace is the relay's, which stops pausing when it is muted.
-func (s *session) keepPace(n sent, muted func() bool) {
-	if n.bytes == 0 || !s.seat.Metered() {
-		return
+// keepPace pauses: while more was sent than may be, nothing is read, so that the upstream has to wait as well. When all is answered the session's next
+// statement waits instead, and keeps no connection meanwhile.
+func (r *relay) keepPace(pause time.Duration) {
+	if empty, _ := r.pipe.state(); !empty {
+		linger(pause, r.s.isMuted)
 	}
-	for pause := s.seat.Spend(n.rows, n.bytes); pause > 0 && !muted(); pause -= pauseStep {
+}
+
+// linger sleeps, until muted at the longest.
+func linger(pause time.Duration, muted func() bool) {
+	for ; pause > 0 && !muted(); pause -= pauseStep {
 		time.Sleep(min(pause, pauseStep))
 	}
 }

@@ -106,12 +106,15 @@ func (r *relay) run() {
 			return
 		}
 		r.pass()
+		pause := r.s.spend(&r.sent)
 		if err := r.out.flush(); err != nil {
 			r.end(nil)
 			return
 		}
 		r.report()
-		r.keepPace()
+		if pause > 0 {
+			r.keepPace(pause)
+		}
 		r.pipe.left()
 	}
 }

@@ -63,14 +63,13 @@ func (r *verbatimRelay) run() {
 			return
 		}
 		r.write()
+		pause := r.v.s.spend(&r.sent)
 		if err := r.v.s.out.flush(); err != nil {
 			r.end(nil)
 			return
 		}
 		r.report()
-		n := r.sent
-		r.sent = sent{}
-		r.v.s.keepPace(n, r.isMuted)
+		linger(pause, r.isMuted)
 	}
 }
 
