@@ -48,8 +48,11 @@ const (
 	// learnMost is for how long the lowest limit holds for that, and learnAgain how often.
 	learnMost  = 2 * time.Second
 	learnAgain = 30 * time.Second
-	// patienceMost bounds how long the limit stays where it is, in looks.
-	patienceMost = 256
+	// patienceLeast is for how many looks the limit stays at least after it was too high, and patienceMost for how many at most: each try of a higher one that fails is
+	// felt by some statements of the quiet.
+	patienceLeast, patienceMost = 32, 256
+	// evidence is how many slow leases, which are more than half of those that have ended, show at once that a raised limit is too high.
+	evidence = 3
 )
 
 // took notes how long a lease took. What is usual is learnt while it is calm, and follows what has become slower only then: else a limit that is too high would become usual.
@@ -71,6 +74,9 @@ func (g *governor) took(t *party, d time.Duration, calm bool) {
 	}
 }
 
+// hurts tells that a limit that was raised is too high, before the next look.
+func (g *governor) hurts() bool { return g.raised && g.slow >= evidence && 2*g.slow > g.served }
+
 // asked notes who has asked for a connection. Pool.mu is held, as in all that follows.
 func (g *governor) asked(t *party, now time.Time) {
 	if t != g.last {
@@ -86,7 +92,7 @@ func (g *governor) asked(t *party, now time.Time) {
 
 // begin starts from the lowest limit: what is usual shows while little runs.
 func (g *governor) begin(now time.Time) {
-	*g = governor{last: g.last, mixed: now, limit: 1, patience: 1, whole: g.whole, began: now, until: now.Add(learnMost), tried: now}
+	*g = governor{last: g.last, mixed: now, limit: 1, patience: max(1, g.patience), left: g.patience / 4, whole: g.whole, began: now, until: now.Add(learnMost), tried: now}
 }
 
 // accompanied reports whether several tenants have been there of late.
@@ -133,7 +139,9 @@ func (p *Pool) ended(c *Conn, now time.Time) {
 	if t.leases > 1 || t.waiting > 0 {
 		return
 	}
-	g.took(t, now.Sub(c.leasedAt), !accompanied || p.further()+1 < p.cfg.AdaptiveLeast)
+	if g.took(t, now.Sub(c.leasedAt), !accompanied || p.further()+1 < p.cfg.AdaptiveLeast); g.hurts() {
+		p.alarm(now)
+	}
 }
 
 // govern looks whether the limit is right. It is called when somebody may have been held back, and by the keeper.
@@ -144,7 +152,7 @@ func (p *Pool) govern(now time.Time) {
 		p.serve(now)
 		return
 	}
-	if now.Before(g.next) {
+	if now.Before(g.next) && !g.hurts() {
 		return
 	}
 	g.next = now.Add(look)
@@ -153,7 +161,7 @@ func (p *Pool) govern(now time.Time) {
 	if p.further() > max(g.limit, p.cfg.AdaptiveLeast) {
 		g.served, g.slow, g.unknown, g.began = 0, 0, 0, now // of a higher limit
 	}
-	if g.served > 0 && g.served < enough && now.Sub(g.began) < lookMost {
+	if g.served > 0 && g.served < enough && now.Sub(g.began) < lookMost && !g.hurts() {
 		p.serve(now)
 		return
 	}
@@ -183,7 +191,7 @@ func (g *governor) decide(least, size int, now time.Time) {
 			g.limit = max(least, g.limit/2)
 		}
 		g.raised = false
-		g.patience = min(2*g.patience, patienceMost)
+		g.patience = min(max(2*g.patience, patienceLeast), patienceMost)
 		g.left = g.patience
 	case part > slowMost: // it was not the limit
 		g.patience, g.left = 1, 1

@@ -221,3 +221,16 @@ func TestSpareConnections(t *testing.T) {
 		t.Error("they are not for others")
 	}
 }
+
+// The tries that find the limit are few and short: the quiet tenant hardly feels them in its first seconds either.
+func TestLimitIsFoundWithFewTries(t *testing.T) {
+	for _, length := range []time.Duration{100 * time.Millisecond, time.Millisecond} {
+		s := newServer(t, 2, 64, length)
+		s.run(10*time.Second, true)
+		slow := s.slow(3 * quietWork / 2)
+		t.Logf("work of %v: %.1f %% of the quiet tenant's were slow", length, 100*slow)
+		if slow > 0.03 {
+			t.Errorf("work of %v: %.1f %% of the quiet tenant's were slow", length, 100*slow)
+		}
+	}
+}
