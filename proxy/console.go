@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"syscall"
 	"time"
@@ -81,17 +80,9 @@ func (s *session) consoleGone() bool {
 	if s.server.draining.Load() {
 		return true
 	}
-	conn := s.conn
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	socket, ok := conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return true
+	raw, err := rawSocket(s.conn)
+	if raw == nil || err != nil {
+		return err != nil
 	}
 	gone := false
 	err = raw.Read(func(fd uintptr) bool {

@@ -75,12 +75,8 @@ func (s *session) startTLS(ctx context.Context) error {
 
 // early reports whether bytes wait to be read.
 func early(conn net.Conn) bool {
-	socket, ok := conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
+	raw, err := rawSocket(conn)
+	if raw == nil || err != nil {
 		return false
 	}
 	waiting := 0

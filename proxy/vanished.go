@@ -10,19 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchClient calls vanished once the client has closed its side of the connection, until stop is called. Nobody may read from the client meanwhile; what it
-// has sent stays there to be read.
-func (s *session) watchClient(vanished func()) (stop func()) {
-	conn := s.conn
+// rawSocket is the socket below a connection, encrypted or not; nil without an error for a connection that has none.
+func rawSocket(conn net.Conn) (syscall.RawConn, error) {
 	if encrypted, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = encrypted.NetConn()
 	}
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
+	return socket.SyscallConn()
+}
+
+// watchClient calls vanished once the client has closed its side of the connection, until stop is called. Nobody may read from the client meanwhile; what it
+// has sent stays there to be read.
+func (s *session) watchClient(vanished func()) (stop func()) {
+	raw, err := rawSocket(s.conn)
+	if raw == nil || err != nil {
 		return nil
 	}
 	done, stopping := make(chan struct{}), false // s.mu guards stopping
