@@ -21,7 +21,8 @@ type copyRows struct {
 }
 
 // copyIn makes a COPY FROM STDIN with its rows. In some a row is malformed, in some it gives another tenant. Options that Postgres refuses
-// are odd: in a read-only transaction it says that first, and the proxy, which reads the statement before, does not.
+// are odd: in a read-only transaction it says that first, and the proxy, which reads the statement before, does not. Nor do they stand beside
+// a condition, whose mistakes Postgres finds before those of options.
 func (g *generator) copyIn(odd bool) *Step {
 	g.aliases, g.ctes, g.draws, g.hostile, g.views = 0, nil, nil, false, false
 	t := g.copyTarget()
@@ -41,9 +42,10 @@ func (g *generator) copyIn(odd bool) *Step {
 	if hidden := t.tenantColumn(); names.Min > 0 && t.Shared != nil && hidden != nil && g.chance(3) {
 		names.Items = append(names.Items, n(ident(hidden.Name))) // which the client does not know of
 	}
-	options, header := c.options(odd)
+	conditional := g.chance(15)
+	options, header := c.options(odd && !conditional)
 	where := list("", "", "", 0)
-	if g.chance(15) {
+	if conditional {
 		src := &source{alias: t.Name, cols: slices.DeleteFunc(columnsOf(t), func(c *col) bool { return c.base.Generated != "" }), table: t}
 		where = opt(" WHERE ", g.simpleCond(&scope{sources: []*source{src}}, 0))
 	}
