@@ -48,6 +48,8 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 		f.Args[c.null-1] = p.castTo(&pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Isnull: true}}}, oidOid)
 	case c.self > 0:
 		p.privilegeFunction(f, c, sc)
+	case c.read > 0 && name == "ts_token_type" && p.namedByText(f.Args[0], sc):
+		p.denyFunction(f, name, "it finds a parser by its name; it can be asked with the parser's oid")
 	case c.read > 0:
 		p.numberOf(f, c.read-1, c.of, sc)
 	case c.key != "oid" && !p.nameOfSetting(f.Args[c.arg-1], sc):
@@ -62,7 +64,7 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 			}
 			of = r.schema + "." + r.name
 		}
-		if name == "pg_get_viewdef" && p.namedByText(f.Args[c.arg-1], sc) && !p.castToClass(f, c.arg-1, sc) {
+		if c.named && p.namedByText(f.Args[c.arg-1], sc) && !p.castToClass(f, c.arg-1, sc) {
 			p.denyFunction(f, name, "it prints names in errors, and this one is neither constant nor of the catalogs")
 			return true
 		}
@@ -97,26 +99,6 @@ func (p *pass) castToClass(f *pg.FuncCall, i int, sc *scope) bool {
 	f.Args[i] = p.castTo(f.Args[i], oidRegclass)
 	f.Args[i].GetTypeCast().Location = f.Location
 	return true
-}
-
-// hideCall puts what the table says in the place of a call whose answer would name hidden columns.
-func (p *pass) hideCall(n *pg.Node, f *pg.FuncCall) {
-	if p.denial != nil || len(f.Funcname) != 2 || f.Funcname[0].GetString_().GetSval() != "pg_catalog" {
-		return
-	}
-	c := systemCatalogs().calls[f.Funcname[1].GetString_().GetSval()]
-	if c == nil || c.hides[len(f.Args)] == nil || !p.hidesAny() {
-		return
-	}
-	form := p.systemCondition(again(c.hides[len(f.Args)]))
-	eachNode(form.ProtoReflect(), func(n *pg.Node) bool {
-		param := n.GetParamRef()
-		if param != nil {
-			n.Node = f.Args[param.Number-1].Node
-		}
-		return param != nil
-	})
-	n.Node = form.Node
 }
 
 // nameOfSetting tells whether the name of a setting is a column of the catalogs, so that it is looked up in pg_settings.

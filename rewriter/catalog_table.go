@@ -60,8 +60,11 @@ type systemCall struct {
 	null int
 	// self is the number of arguments without a user; the user, who then comes first, can be the session's own alone.
 	self int
+	// named says that the oid can be given as a relation's name.
+	named bool
 	// hides are the sub-selects that stand for calls where the policy hides columns, by the number of arguments: in them, $1 is the first argument.
-	hides map[int]*pg.Node
+	// forms are those that always do, and rows those that stand for a call in FROM.
+	hides, forms, rows map[int]*pg.Node
 }
 
 type systemTable struct {
@@ -98,6 +101,12 @@ var systemCatalogs = sync.OnceValue(func() *systemTable {
 		case word == "hide":
 			what, text, _ := strings.Cut(rest, " ")
 			t.hide(last, lastCall, what, text)
+		case word == "form":
+			number, text, _ := strings.Cut(rest, " ")
+			lastCall.forms[mustInt(number)] = t.expression(text)
+		case word == "rows":
+			number, text, _ := strings.Cut(rest, " ")
+			lastCall.rows[mustInt(number)] = t.expression(text)
 		case word == "hidewhere":
 			last.hideWhere = append(last.hideWhere, t.expression(rest))
 		case word == "cast":
@@ -154,7 +163,7 @@ func parseCondition(text string) *pg.Node {
 }
 
 func readSystemCall(words []string) *systemCall {
-	c := &systemCall{name: words[0], key: "oid", hides: map[int]*pg.Node{}}
+	c := &systemCall{name: words[0], key: "oid", hides: map[int]*pg.Node{}, forms: map[int]*pg.Node{}, rows: map[int]*pg.Node{}}
 	least, most, ranged := strings.Cut(words[1], "-")
 	c.least, c.most = mustInt(least), mustInt(least)
 	if ranged {
@@ -174,6 +183,8 @@ func readSystemCall(words []string) *systemCall {
 			c.self = n
 		case "key":
 			c.key = value
+		case "named":
+			c.named = true
 		case "null":
 			c.null = n
 		case "of":
@@ -187,8 +198,11 @@ func readSystemCall(words []string) *systemCall {
 
 // classRelation is the relation whose rows a name of a system catalog means where comments are asked for; nil when there is none.
 func classRelation(class string) *systemRelation {
-	if class == "pg_authid" {
+	switch class {
+	case "pg_authid":
 		class = "pg_roles"
+	case "pg_largeobject":
+		class = "pg_largeobject_metadata"
 	}
 	r := systemCatalogs().relations["pg_catalog."+class]
 	if r == nil || r.denied != "" || r.columns["oid"] != columnOpen {

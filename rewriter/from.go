@@ -44,7 +44,7 @@ func (p *pass) fromItem(n *pg.Node, sc *scope, out *sink) *pg.Node {
 	case *pg.Node_RangeSubselect:
 		p.rangeSubselect(v.RangeSubselect, sc)
 	case *pg.Node_RangeFunction:
-		p.rangeFunction(v.RangeFunction, sc)
+		return p.rangeFunction(v.RangeFunction, n, sc)
 	case *pg.Node_RangeTableSample:
 		return p.tableSample(v.RangeTableSample, n, sc, out)
 	case *pg.Node_RangeTableFunc:
@@ -341,22 +341,25 @@ func (p *pass) rangeSubselect(r *pg.RangeSubselect, sc *scope) {
 	p.add(sc, it)
 }
 
-// rangeFunction rewrites functions in FROM, which see the items before them.
-func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
+// rangeFunction rewrites functions in FROM, which see the items before them. It returns what stands in their place.
+func (p *pass) rangeFunction(r *pg.RangeFunction, n *pg.Node, sc *scope) *pg.Node {
 	p.unnestMany(r)
-	name := ""
+	name, out := "", n
 	for _, f := range r.Functions {
 		l := f.GetList()
 		if l == nil || len(l.Items) == 0 || len(l.Items) > 2 {
 			p.deny(stateFeature, ruleClause, "a function in FROM is not understood", "")
-			return
+			return n
 		}
 		if p.isTypeof(l.Items[0].GetFuncCall()) {
 			p.deny(stateFeature, ruleClause, "pg_typeof in FROM is not supported", "Call it in the list of SELECT.")
-			return
+			return n
 		}
 		if f := l.Items[0].GetFuncCall(); f != nil {
 			p.funcCall(f, sc) // which stays a call
+			if rows := p.rowsForm(r, f); rows != nil {
+				out = rows
+			}
 		} else {
 			p.expr(l.Items[0], sc)
 		}
@@ -372,6 +375,7 @@ func (p *pass) rangeFunction(r *pg.RangeFunction, sc *scope) {
 		it.name = r.Alias.Aliasname
 	}
 	p.add(sc, it)
+	return out
 }
 
 func (p *pass) columnDefs(list []*pg.Node, sc *scope) {

@@ -12,7 +12,7 @@ import (
 func (p *pass) call(n *pg.Node, f *pg.FuncCall, sc *scope) {
 	if !p.typeofCall(n, sc) && !p.nameLookup(n, sc) {
 		p.funcCall(f, sc)
-		p.hideCall(n, f)
+		p.callForm(n, f)
 	}
 }
 

@@ -228,7 +228,7 @@ func (s *sweeper) guard(n *pg.Node, e sweepEnv) {
 }
 
 func (s *sweeper) subLink(x *pg.SubLink, e sweepEnv) {
-	if s.hiddenCall(x, e) {
+	if s.callForm(x, e) {
 		return
 	}
 	q := x.Subselect.GetSelectStmt()

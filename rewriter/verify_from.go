@@ -84,7 +84,9 @@ func (s *sweeper) fromItem(n *pg.Node, e sweepEnv) []openTable {
 			inner.names = e.names
 		}
 		before := s.shared
-		s.query(q, inner, nil)
+		if !s.rowsForm(x.RangeSubselect, e) {
+			s.query(q, inner, nil)
+		}
 		if s.shared > before {
 			e.names.shared = append(e.names.shared, x.RangeSubselect.Alias.GetAliasname())
 		}

@@ -110,33 +110,6 @@ func (s *sweeper) systemQuery(q *pg.SelectStmt) bool {
 	return true
 }
 
-// hiddenCall checks the sub-select that stands for a call of a function whose answer would name hidden columns; false when it is another one.
-func (s *sweeper) hiddenCall(x *pg.SubLink, e sweepEnv) bool {
-	list := x.GetSubselect().GetSelectStmt().GetTargetList()
-	if x.SubLinkType != pg.SubLinkType_EXPR_SUBLINK || len(list) != 1 {
-		return false
-	}
-	c := systemCatalogs().calls[list[0].GetResTarget().GetName()]
-	if c == nil || !s.hidesAny() {
-		return false
-	}
-	for _, form := range c.hides {
-		given := map[int32]*pg.Node{}
-		if !s.means(form, &pg.Node{Node: &pg.Node_SubLink{SubLink: x}}, given) {
-			continue
-		}
-		for number, a := range given {
-			if int(number) == c.arg {
-				s.guardedOID(a, c.of, c.key, e)
-			} else {
-				s.walk(a.ProtoReflect(), e)
-			}
-		}
-		return true
-	}
-	return false
-}
-
 func (s *sweeper) onlyFields(m protoreflect.Message, allowed ...protoreflect.Name) {
 	m.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
 		if !slices.Contains(allowed, f.Name()) {
@@ -295,6 +268,9 @@ func (s *sweeper) systemCall(f *pg.FuncCall, e sweepEnv) bool {
 	c := systemCatalogs().calls[strings.TrimPrefix(strings.Join(stringsOf(f.Funcname), "."), "pg_catalog.")]
 	if c == nil || len(f.Funcname) != 2 || len(f.Args) < c.least || len(f.Args) > c.most {
 		return false
+	}
+	if n := len(f.Args); c.forms[n] != nil || c.rows[n] != nil {
+		s.fail("%s is called, rather than what stands for it", c.name)
 	}
 	if c.self > 0 && len(f.Args) > c.self {
 		switch f.Args[0].GetSqlvalueFunction().GetOp() {

@@ -1,0 +1,28 @@
+-- What stands beside it in the shared database and no tenant sees.
+CREATE TABLE unseen_table (tenant_id text NOT NULL, value text DEFAULT 'UNSEEN');
+CREATE INDEX unseen_index ON unseen_table (value);
+CREATE STATISTICS unseen_statistics ON tenant_id, value FROM unseen_table;
+CREATE SEQUENCE unseen_sequence;
+CREATE TABLE unseen_partition PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE unseen_split (id int) PARTITION BY LIST (id);
+CREATE SCHEMA unseen_schema;
+CREATE FUNCTION unseen_function() RETURNS text LANGUAGE sql AS 'SELECT ''UNSEEN''';
+CREATE AGGREGATE unseen_aggregate (int) (sfunc = int4pl, stype = int);
+CREATE FUNCTION unseen_event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER unseen_trigger ON sql_drop EXECUTE FUNCTION unseen_event();
+CREATE POLICY unseen_policy ON customers USING (tenant_id <> 'UNSEEN');
+CREATE PUBLICATION unseen_publication FOR TABLE orders;
+CREATE PUBLICATION unseen_everything FOR ALL TABLES;
+CREATE SUBSCRIPTION unseen_subscription CONNECTION 'host=unseen' PUBLICATION unseen_publication WITH (connect = false);
+CREATE FOREIGN DATA WRAPPER unseen_wrapper OPTIONS (secret 'UNSEEN');
+CREATE SERVER unseen_server FOREIGN DATA WRAPPER unseen_wrapper OPTIONS (host 'UNSEEN');
+CREATE FOREIGN TABLE unseen_foreign (a int) SERVER unseen_server OPTIONS (name 'UNSEEN');
+CREATE USER MAPPING FOR public SERVER unseen_server OPTIONS (password 'UNSEEN');
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO globex_app;
+ALTER ROLE globex_app IN DATABASE described SET search_path = unseen_schema;
+ALTER ROLE app_proxy IN DATABASE described SET work_mem = '5432kB';
+ALTER DATABASE described SET application_name = 'UNSEEN';
+SELECT lo_create(424242);
+COMMENT ON LARGE OBJECT 424242 IS 'UNSEEN';
+COMMENT ON TABLE unseen_table IS 'UNSEEN';
+GRANT SELECT ON countries TO globex_app;
