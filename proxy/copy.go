@@ -201,7 +201,7 @@ const maxCopyFailBytes = 4 << 10
 // copyFail passes on that the client gives up.
 func (s *session) copyFail(h pgwire.Header) error {
 	reason, err := s.in.Take(min(h.Len, maxCopyFailBytes))
-	if err != nil {
+	if err != nil || s.copy == nil {
 		return err
 	}
 	for i, c := range reason {

@@ -397,7 +397,9 @@ func (s *session) Read(b []byte) (int, error) {
 	n, err := s.conn.Read(b)
 	s.work.received.Add(int64(max(0, n)))
 	if serving {
-		s.up = s.pipe.unpark()
+		if s.up = s.pipe.unpark(); s.up == nil {
+			s.copy = nil // it has ended, maybe in the middle of a message with its rows
+		}
 	}
 	if n > 0 && s.server.wire.watched() {
 		s.heard = time.Now()
