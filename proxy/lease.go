@@ -59,12 +59,16 @@ type lease struct {
 // when p.mu is not held any more.
 func (p *pipeline) detach() *upstream {
 	up := p.up
-	if up == nil || !p.parked || p.relaying || p.open || p.suspect || p.pinned != 0 ||
-		p.count > 0 || p.status != 'I' || p.failed || p.blocked > 0 || p.closed {
+	if up == nil || p.binds() || !p.parked || p.relaying || p.blocked > 0 || p.closed {
 		return nil
 	}
 	p.up = nil
 	return up
+}
+
+// binds reports whether something binds the session to the connection that it has for longer than others are busy with that. p.mu is held.
+func (p *pipeline) binds() bool {
+	return p.open || p.suspect || p.pinned != 0 || p.count > 0 || p.status != 'I' || p.failed
 }
 
 // giveBack returns a connection on which nothing of the session is left. Nil is none.
@@ -178,7 +182,7 @@ func (p *pipeline) idle() (status byte, idle bool) {
 func (p *pipeline) holds() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.up != nil && (p.status != 'I' || p.count > 0 || p.open || p.failed || p.pinned != 0)
+	return p.up != nil && p.binds()
 }
 
 // pin adds reasons to keep the connection.
