@@ -470,12 +470,17 @@ func (r *relay) finish(run *execution) {
 // report tells the observer of the executions that have ended.
 func (r *relay) report() {
 	for i, run := range r.finished {
-		r.s.server.observer.Finished(Outcome{Session: r.s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
-			SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
+		r.s.reports(run)
 		r.finished[i] = nil
 		r.s.reused.reuse(run)
 	}
 	r.finished = r.finished[:0]
+}
+
+// reports tells the observer of an execution that has ended.
+func (s *session) reports(run *execution) {
+	s.server.observer.Finished(Outcome{Session: s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
+		SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
 }
 
 // add keeps the first column of a DataRow.

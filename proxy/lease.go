@@ -322,7 +322,17 @@ func (s *session) giveUp() {
 	s.terminate(up)
 	_ = up.conn.Close() // ends its relay
 	<-up.relay.done
+	s.pipe.close(s.forsake)
 	up.conn.Release(false)
+}
+
+// forsake ends the execution of an answer for which nobody waits any more.
+func (s *session) forsake(e *expectation) {
+	if run := e.run; run != nil {
+		run.state = stateQueryCanceled
+		run.permit.Done()
+		s.reports(run)
+	}
 }
 
 // end ends the pipeline for the session's side, once the relay is not busy with it, and returns the connection that the session had. clean says
