@@ -130,6 +130,9 @@ func readStartup(body []byte, version uint32) (*startup, error) {
 		case strings.HasPrefix(p.Name, "_pq_."):
 			asked.negotiate = true
 			asked.unknown = append(asked.unknown, p.Name)
+		case slices.Contains(notSettings, strings.ToLower(p.Name)):
+			// Settings are found in any spelling, and these in this one alone.
+			return nil, &failure{state: "42704", message: fmt.Sprintf("unrecognized configuration parameter %q", p.Name)}
 		default:
 			asked.set(p.Name, p.Value)
 			if name := strings.ToLower(p.Name); name != tenantSetting {
@@ -142,6 +145,9 @@ func readStartup(body []byte, version uint32) (*startup, error) {
 	}
 	return asked, nil
 }
+
+// notSettings are the parameters that are not settings of this name.
+var notSettings = []string{"user", "database", "replication", "options"}
 
 func refuseReplication(value string) error {
 	switch strings.ToLower(value) {
