@@ -377,13 +377,29 @@ func (p *pass) resolve(c *pg.ColumnRef, sc *scope) (*column, []*item) {
 		schema = c.Fields[len(c.Fields)-3].GetString_().GetSval()
 	}
 	it := sc.find(schema, c.Fields[len(c.Fields)-2].GetString_().GetSval())
-	if it == nil && len(c.Fields) == 2 {
+	switch {
+	case it == nil:
 		return nil, nil
-	}
-	if it == nil {
-		return nil, nil
+	case it.merged && len(it.joined) > 0: // the alias of JOIN ... USING: a column of both sides, as without the alias
+		return nil, it.sidesWith(name)
 	}
 	return it.column(name), []*item{it}
+}
+
+// sidesWith are the items below a join's alias that may have a column; the item itself when none is known to.
+func (it *item) sidesWith(name string) []*item {
+	var found []*item
+	for _, side := range it.joined {
+		switch {
+		case side.merged && len(side.joined) > 0: // of a join below, whose sides are among these
+		case side.columns == nil || side.column(name) != nil:
+			found = append(found, side)
+		}
+	}
+	if len(found) == 0 {
+		return []*item{it}
+	}
+	return found
 }
 
 // valuesColumns are the columns of a VALUES list: a column's type is known when its rows agree.

@@ -27,7 +27,7 @@ var settable = map[string]func(values []string) string{
 	"intervalstyle":                       anyValue,
 	"jit":                                 anyValue,
 	"lock_timeout":                        anyValue,
-	"row_security":                        oneOf("on", "true", "yes", "1"),
+	"row_security":                        rowSecurity,
 	"search_path":                         searchPath,
 	"standard_conforming_strings":         oneOf("on", "true", "yes", "1"),
 	"statement_timeout":                   anyValue,
@@ -122,6 +122,15 @@ func oneOf(allowed ...string) func([]string) string {
 		}
 		return "Allowed: " + strings.Join(allowed, ", ") + "."
 	}
+}
+
+// rowSecurity knows who asks for off: pg_dump, which needs not.
+func rowSecurity(values []string) string {
+	reason := oneOf("on", "true", "yes", "1")(values)
+	if reason != "" {
+		reason += " pg_dump leaves it on with --enable-row-security."
+	}
+	return reason
 }
 
 func utf8Only(values []string) string {
