@@ -76,7 +76,8 @@ func boolInt(b bool) int {
 
 var joinKinds = []string{"JOIN", "JOIN", "INNER JOIN", "LEFT JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "RIGHT JOIN", "RIGHT JOIN", "FULL JOIN", "FULL OUTER JOIN", "CROSS JOIN", "LATERAL"}
 
-// join writes left kind right with NATURAL, USING or ON. For USING it returns the merged columns as a source without a name.
+// join writes left kind right with NATURAL, USING or ON. For USING it returns the merged columns as a source without a name, or with that
+// of its alias.
 func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer *scope, depth int) (*Node, *source) {
 	if kind == "CROSS JOIN" {
 		return n(left, " CROSS JOIN ", right), nil
@@ -96,7 +97,11 @@ func (g *generator) join(kind string, left, right *Node, ls, rs []*source, outer
 		}
 		alias := ""
 		if g.chance(8) {
-			alias = " AS " + g.alias()
+			name := g.alias()
+			alias = " AS " + name
+			if g.chance(60) {
+				merged.alias = name
+			}
 		}
 		return n(left, " ", kind, " ", right, " USING ", using, alias), merged
 	}
