@@ -1,6 +1,7 @@
 package rewriter
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
@@ -41,6 +42,7 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 		}
 	}
 	switch {
+	case c.forms[len(f.Args)] != nil: // which looks up what it needs
 	case c.null > 0:
 		if !p.ofCatalogs(f.Args[c.null-1], sc) || len(columnRefs(f.Args[c.null-1])) == 0 {
 			return false
@@ -77,7 +79,7 @@ func (p *pass) systemFunction(f *pg.FuncCall, schema, name string, sc *scope) bo
 
 // namedByText tells whether an argument that could be an oid is the name of one instead. A constant is a text unless it is cast.
 func (p *pass) namedByText(n *pg.Node, sc *scope) bool {
-	if e := n.GetAExpr(); constantName(n) || e != nil && opName(e.Name) == "||" {
+	if e := n.GetAExpr(); constantName(n) || e != nil && opName(e.Name) == "||" || slices.ContainsFunc(choices(n), constantName) {
 		return true
 	}
 	switch p.typeOf(n, sc) {
@@ -85,6 +87,21 @@ func (p *pass) namedByText(n *pg.Node, sc *scope) bool {
 		return n.GetAConst() == nil
 	}
 	return false
+}
+
+// choices are the expressions of which one is the value of a CASE or a COALESCE.
+func choices(n *pg.Node) []*pg.Node {
+	switch v := n.GetNode().(type) {
+	case *pg.Node_CoalesceExpr:
+		return v.CoalesceExpr.Args
+	case *pg.Node_CaseExpr:
+		out := []*pg.Node{v.CaseExpr.Defresult}
+		for _, w := range v.CaseExpr.Args {
+			out = append(out, w.GetCaseWhen().GetResult())
+		}
+		return out
+	}
+	return nil
 }
 
 // castToClass makes the relation of a name, as a function does that takes names; false for a name that is no constant and not of the catalogs.
@@ -210,7 +227,7 @@ func (p *pass) regCast(c *pg.TypeCast, sc *scope) bool {
 	if !known {
 		return false
 	}
-	if !p.ofCatalogs(c.Arg, sc) {
+	if !p.ofCatalogs(c.Arg, sc) && (name != "regclass" || !p.ownTable(c.Arg, sc)) {
 		return false // refused like any type that looks up names: errors quote the value
 	}
 	p.naming = true
@@ -235,6 +252,21 @@ func (p *pass) regCast(c *pg.TypeCast, sc *scope) bool {
 	}
 	c.Arg = p.visibleName(x, of, label)
 	return true
+}
+
+// ownTable tells whether an expression is the system column tableoid of a table: a number, which cannot fail to be cast.
+func (p *pass) ownTable(n *pg.Node, sc *scope) bool {
+	c := n.GetColumnRef()
+	if c == nil || c.Fields[len(c.Fields)-1].GetString_().GetSval() != "tableoid" {
+		return false
+	}
+	_, owners := p.resolve(c, sc)
+	if len(owners) != 1 {
+		return false
+	}
+	it := owners[0]
+	table := it.table != nil && it.through == nil || it.global && it.shared
+	return table && it.columns != nil && it.column("tableoid") == nil
 }
 
 func isOIDCast(n *pg.Node) bool {

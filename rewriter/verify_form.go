@@ -51,7 +51,7 @@ func (s *sweeper) fills(c *systemCall, form, got *pg.Node, e sweepEnv) bool {
 		return false
 	}
 	for number, a := range given {
-		if int(number) == c.arg {
+		if int(number) == c.arg && c.forms[len(given)] == nil {
 			s.guardedOID(a, c.of, c.key, e)
 		} else {
 			s.walk(a.ProtoReflect(), e)

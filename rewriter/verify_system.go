@@ -271,6 +271,7 @@ func (s *sweeper) systemCall(f *pg.FuncCall, e sweepEnv) bool {
 	}
 	if n := len(f.Args); c.forms[n] != nil || c.rows[n] != nil {
 		s.fail("%s is called, rather than what stands for it", c.name)
+		return true
 	}
 	if c.self > 0 && len(f.Args) > c.self {
 		switch f.Args[0].GetSqlvalueFunction().GetOp() {
