@@ -312,7 +312,8 @@ func (p *pass) scalar(oid uint32) bool {
 	return t != nil && (t.Kind == 'b' || t.Kind == 'e' || t.Kind == 'r' || t.Kind == 'm')
 }
 
-// strictCast tells whether a cast makes NULL of NULL, and Postgres knows: every built-in cast does, one to a domain need not.
+// strictCast tells whether a cast makes NULL of NULL, and Postgres knows: every built-in cast does, and every one without a function to a base type of a trusted extension, for
+// the input functions of those are strict; one to a domain need not.
 func (p *pass) strictCast(c *pg.TypeCast, sc *scope) bool {
 	names := c.TypeName.GetNames()
 	parts := make([]string, len(names))
@@ -320,7 +321,7 @@ func (p *pass) strictCast(c *pg.TypeCast, sc *scope) bool {
 		parts[i] = n.GetString_().GetSval()
 	}
 	typ := p.findType(parts)
-	if typ == nil || typ.Schema != "pg_catalog" && typ.Kind != 'e' {
+	if typ == nil || typ.Schema != "pg_catalog" && typ.Kind != 'e' && (typ.Kind != 'b' || !trustedExtensions[typ.Extension] || len(c.TypeName.GetTypmods()) > 0) {
 		return false
 	}
 	from := p.typeOf(c.Arg, sc)
@@ -355,7 +356,7 @@ func (p *pass) strictFunction(f *pg.FuncCall) bool {
 func (p *pass) strictOperator(name []*pg.Node, left, right uint32, prefix bool) bool {
 	found := false
 	for schema, s := range p.cat.Schemas {
-		if len(name) > 1 && schema != "pg_catalog" {
+		if len(name) > 1 && schema != name[0].GetString_().GetSval() {
 			continue
 		}
 		for _, o := range s.Operators[opName(name)] {

@@ -51,6 +51,7 @@ var strictConditions = []string{
 	"o.secret SIMILAR TO '7%'", "o.secret LIKE '7' ESCAPE '#'", "o.secret LIKE o.secret", "(o.secret ~ '7') = true", "(o.secret ~ '7') <> true",
 	"(o.secret::int4 IS NOT NULL AND o.qty = 7)", "o.qty = 7 AND (o.secret ~ '7') IS NOT TRUE", "o.secret ~ '7' AND c.name ~ '7'", "o IS NULL OR o.secret ~ '7'",
 	"o.qty IS NULL OR o.secret ~ '7'", "o.secret::int4 NOT IN (7, NULL)", "(o.secret::int4 IN (7, NULL)) IS FALSE", "o.secret::int4 IN (NULL, 7, c.id)", "tags && ARRAY['a'] AND secret ~ '7'", "array_length(o.tags, o.secret::int4) IS NULL",
+	"o.secret::citext = '7'", "o.secret::citext ~ '7' OR c.name ~ '7'", "o.secret OPERATOR(public.=) '7'::citext", "(o.secret::citext = 'x') IS NOT TRUE", "o.qty = 7 AND o.secret::citext::text ~ '7'",
 	"o.secret ~ '7' AND (c.active AND o.secret ~ '7')", "c.active AND (o.secret ~ '7' AND c.name ~ '7') AND o.qty = 7",
 }
 
@@ -72,7 +73,7 @@ var strictShapes = []string{
 // and the same answer to the question whether that side may be locked, which shows whether Postgres made an inner join of it.
 func TestStrict(t *testing.T) {
 	server := throwawaytest.ForTest(t)
-	conn := connectTo(t, server, "testdata/schema.sql", "DROP OPERATOR odd.<> (bigint, bigint);", strictRows)
+	conn := connectTo(t, server, "testdata/schema.sql", "CREATE EXTENSION citext; DROP OPERATOR odd.<> (bigint, bigint);", strictRows)
 	r := New(boundTo(t, conn, "testdata"), Options{})
 	outcome := map[string]int{}
 	for _, shape := range strictShapes {
