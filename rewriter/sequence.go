@@ -75,7 +75,7 @@ func (p *pass) sequenceArgument(f *pg.FuncCall) {
 	}
 	if !p.drawable(rel) {
 		p.denyAt(f.Location, statePrivilege, ruleSequence, "permission denied for sequence "+rel.Name,
-			"Only sequences that belong to a column of a table that the policy opens may be used: ALTER SEQUENCE ... OWNED BY makes one.")
+			"Only sequences that belong to a column of a table that the policy opens may be used (ALTER SEQUENCE ... OWNED BY makes one), or that a rule of scope global names.")
 		return
 	}
 	name := &pg.Node{Node: &pg.Node_AConst{AConst: &pg.A_Const{Val: &pg.A_Const_Sval{Sval: &pg.String{Sval: quotedName(rel)}}}}}
@@ -83,9 +83,9 @@ func (p *pass) sequenceArgument(f *pg.FuncCall) {
 		Names: []*pg.Node{pg.MakeStrNode("pg_catalog"), pg.MakeStrNode("regclass")}, Typemod: -1}}}}
 }
 
-// drawable tells whether the policy opens a table with a column that the sequence belongs to, or whose default draws from it.
+// drawable tells whether the policy opens the sequence, or a table with a column that it belongs to or whose default draws from it.
 func (p *pass) drawable(seq *catalog.Relation) bool {
-	return slices.ContainsFunc(seq.Uses, func(u catalog.SequenceUse) bool { return p.drawnBy(u.Table) })
+	return p.bound.OpensSequence(seq) || slices.ContainsFunc(seq.Uses, func(u catalog.SequenceUse) bool { return p.drawnBy(u.Table) })
 }
 
 // drawnBy tells whether the session may draw from the sequences of a table; a global table's are for those who may write it.

@@ -96,6 +96,14 @@ func (s *sweeper) sequenceName(arg *pg.Node, draws bool) {
 			return
 		}
 	}
+	for _, rule := range s.in.bound.Policy.Tables { // the first one that matches decides
+		if rule.Match.Matches(r.Schema, r.Name) {
+			if rule.Scope == policy.ScopeGlobal && rule.Match.Schema == r.Schema && rule.Match.Name == r.Name {
+				return
+			}
+			break
+		}
+	}
 	s.fail("sequence %q belongs to no table that is open", text.Sval.Sval)
 }
 
