@@ -229,7 +229,9 @@ func (g *generator) locking(f *fromClause) *List {
 	wait := g.word("", "", " NOWAIT", " SKIP LOCKED")
 	for _, s := range f.scope.sources {
 		// A view with aggregates cannot be locked, which Postgres says in other words once its query stands in its place.
-		if s.table == nil || s.table.Scope != policy.ScopeTenant || s.table.Name == "customer_totals" {
+		// Default rows are left out where nothing else is joined; elsewhere it may be refused.
+		mixed := s.table != nil && s.table.Scope == policy.ScopeMixed && s.table.View == "" && len(f.scope.sources) == 1
+		if s.table == nil || s.table.Scope != policy.ScopeTenant && !mixed || s.table.Name == "customer_totals" {
 			return list("", "", "", 0)
 		}
 	}

@@ -54,12 +54,27 @@ func (g *generator) makeTemporary(t *Table, inside bool) *Step {
 			return n("CREATE ", name, " (id int4, note ", g.word("text", "pg_catalog.text"), ", qty int4 DEFAULT 3",
 				g.word("", " CHECK (qty < 40)"), ", amount numeric)", commit), "temporary table", false
 		}
+		if like := g.alike(); like != nil && g.chance(20) {
+			for _, c := range like.Columns { // neither defaults nor what computes a column
+				t.Columns = append(t.Columns, &Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull})
+			}
+			return n("CREATE ", name, " (LIKE ", like.Full(), g.word("", ", extra int4"), ")", commit), "temporary table", false
+		}
 		q, cols := g.query(nil, pick(g, depths), shape{named: true, types: g.someTypes()})
 		for _, c := range cols {
 			t.Columns = append(t.Columns, &Column{Name: c.name, Type: c.typ}) // anything may be written there, so it is safe for nothing
 		}
 		return n("CREATE ", name, commit, " AS ", q, g.word("", "", "", " WITH DATA", " WITH NO DATA")), "temporary table", false
 	})
+}
+
+// alike draws a table that LIKE can name: it has the same columns in every world.
+func (g *generator) alike() *Table {
+	like := pick(g, g.bases())
+	if like.Shared != nil || like.Schema != "public" {
+		return nil
+	}
+	return like
 }
 
 func (g *generator) someTypes() []Type {
