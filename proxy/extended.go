@@ -13,9 +13,6 @@ import (
 	"pgcordon/rewriter"
 )
 
-// maxPortals bounds the portals that a session has open at once.
-const maxPortals = 10000
-
 // parse prepares a statement: the upstream gets the plan's text, and the tenant's parameters are declared behind the client's.
 func (s *session) parse(ctx context.Context, h pgwire.Header) error {
 	began := time.Now()
@@ -159,9 +156,11 @@ func (s *session) bind(ctx context.Context) error {
 	if f := s.checkBind(ctx, b, st); f != nil {
 		return s.refuse(f, extended)
 	}
-	s.forgetPortals()
-	if len(s.portals) >= maxPortals {
-		return s.refuse(&failure{state: stateLimitExceeded, message: "too many open portals"}, extended)
+	if f, err := s.roomForPortal(); err != nil || f != nil {
+		if err != nil {
+			return err
+		}
+		return s.refuse(f, extended)
 	}
 	if f := s.leaseFor(ctx, st); f != nil {
 		return s.refuse(f, extended)
@@ -174,11 +173,12 @@ func (s *session) bind(ctx context.Context) error {
 	if st.upstream != "" {
 		expected.statement = st
 	}
+	failures := s.pipe.failures()
 	if outcome, err = s.expect(expected); err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
-	s.openPortal(clip(b.Portal), st)
+	s.openPortal(clip(b.Portal), st, failures)
 	mismatch, err := s.writeBind(b, name, st.plan)
 	if err != nil {
 		var format *pgwire.FormatError
@@ -297,13 +297,6 @@ func checkedParams(plan *rewriter.Plan) []int {
 	return slices.Compact(params)
 }
 
-// forgetPortals drops the portals of transactions that have ended.
-func (s *session) forgetPortals() {
-	if len(s.portals) > 0 && s.alone() {
-		clear(s.portals)
-	}
-}
-
 // badFormat answers a message that could not be read: an error of its form is the client's to see, and the session goes on.
 func (s *session) badFormat(err error) error {
 	var format *pgwire.FormatError
@@ -369,16 +362,9 @@ func (s *session) sendOpen(e expectation, message []byte) error {
 // execute runs a portal.
 func (s *session) execute(ctx context.Context) error {
 	began := time.Now()
-	m, err := pgwire.ReadExecute(s.in)
-	if err != nil {
-		return s.badFormat(err)
-	}
-	if f := reserved(m.Portal); f != nil {
-		return s.refuse(f, extended)
-	}
-	p := s.portals[clip(m.Portal)]
-	if p == nil {
-		p = &portal{} // the upstream knows better whether it is there
+	m, p, err := s.readExecute()
+	if err != nil || p == nil {
+		return err
 	}
 	permit, f := s.permitFor(ctx, p.statement)
 	if f != nil {
@@ -420,7 +406,7 @@ func (s *session) execute(ctx context.Context) error {
 		run.plan = p.statement.plan
 		returning, writing = returns(run.plan), writes(run.plan)
 	}
-	if returning {
+	if returning || p.shape != s.shape { // the name may be a cursor's by now
 		run.maxRows = permit.RowsPerStatement
 	}
 	plan, made, cut := run.plan, run.made, run.maxRows > 0 || run.counts // once sent, run is the relay's
@@ -480,12 +466,13 @@ func (s *session) closeNamed(ctx context.Context) error {
 	if f := s.lease(ctx); f != nil {
 		return s.refuse(f, extended)
 	}
+	failures := s.pipe.failures()
 	outcome, err := s.send(expectation{kind: answerClose}, pgwire.AppendClose(s.reused.message[:0], m.ObjectType, m.Name))
 	if err != nil || outcome == ignored {
 		return err
 	}
 	s.open = true
-	delete(s.portals, clip(m.Name))
+	s.closePortal(clip(m.Name), failures)
 	return nil
 }
 

@@ -123,6 +123,8 @@ type pipeline struct {
 	head, count int
 	// failed is set while the upstream skips messages and no Sync is outstanding.
 	failed bool
+	// fails counts how often that has happened.
+	fails uint64
 	// status is the transaction status of the last ReadyForQuery: 'I', 'T' or 'E'.
 	status byte
 	// transactions counts those of the client's that have ended, explicit or not.
@@ -286,6 +288,7 @@ func (p *pipeline) fail(skipped func(*expectation)) {
 		skipped(p.at(0))
 		p.drop()
 	}
+	p.fails++
 	p.failed = p.count == 0
 	p.cond.Broadcast()
 }

@@ -207,15 +207,6 @@ func (p *prepared) full(n int) bool {
 	return p.bytes+n > maxPreparedBytes
 }
 
-// portal is a portal of a client's.
-type portal struct {
-	statement *statement
-	// sent counts the rows that were sent of it, over all executions. It belongs to the relay.
-	sent int64
-	// shape is session.shape when it was made.
-	shape uint64
-}
-
 // follows reports whether the statement's rows are those of another that it names: a cursor, or what PREPARE has made.
 func (st *statement) follows() bool {
 	if st == nil || len(st.plan.Statements) != 1 {

@@ -40,21 +40,6 @@ func (r *reused) reuse(run *execution) {
 	}
 }
 
-// openPortal notes a portal that a Bind makes. The relay counts rows in that of an execution until the execution has been answered.
-func (s *session) openPortal(name string, st *statement) {
-	if name != "" {
-		s.portals[name] = &portal{statement: st, shape: s.shape}
-		return
-	}
-	p := s.reused.portal
-	if p == nil || !s.pipe.onlyLast() {
-		p = new(portal)
-		s.reused.portal = p
-	}
-	*p = portal{statement: st, shape: s.shape}
-	s.portals[""] = p
-}
-
 // onlyLast reports whether the answer that was pushed last is all that is outstanding.
 func (p *pipeline) onlyLast() bool {
 	p.mu.Lock()

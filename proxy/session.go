@@ -99,7 +99,9 @@ type session struct {
 	// firstPlanner is the planner that was active when the session began.
 	firstPlanner Planner
 	portals      map[string]*portal
-	channels     channels
+	// groups counts the groups of messages that have ended.
+	groups   uint64
+	channels channels
 	// process is the number that the client was given for its backend.
 	process uint32
 	// shape counts the statements that can give another row type to what a cursor or a prepared statement of a name returns.

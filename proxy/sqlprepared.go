@@ -112,11 +112,8 @@ func (s *session) beforeRun(ctx context.Context, plan *rewriter.Plan) (*failure,
 		case rewriter.KindDeallocate, rewriter.KindDeclare, rewriter.KindClose, rewriter.KindDiscardAll:
 			s.shape++
 		case rewriter.KindFetch:
-			if p := s.portals[c.Name]; p != nil {
-				if f := s.changed(p); f != nil {
-					return f, nil
-				}
-				s.settings.stale, s.settings.touched, s.settings.inGroup = true, true, true // what it runs may be a set_config
+			if f, err := s.fetches(ctx, c.Name); f != nil || err != nil {
+				return f, err
 			}
 		}
 		if c := &plan.Statements[i]; c.Executes {

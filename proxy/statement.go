@@ -372,6 +372,7 @@ func (s *session) alone() bool {
 // groupEnded notes a Sync, or a Query: what was not in an explicit transaction has ended.
 func (s *session) groupEnded() {
 	s.open, s.wrote, s.bound = false, false, false
+	s.groups++
 	s.dropEarly()
 	s.known.groupEnded(s.pipe.settled)
 	s.settings.groupEnded()
