@@ -362,7 +362,7 @@ func (s *session) sendOpen(e expectation, message []byte) error {
 // execute runs a portal.
 func (s *session) execute(ctx context.Context) error {
 	began := time.Now()
-	m, p, err := s.readExecute()
+	m, p, err := s.readExecute(ctx)
 	if err != nil || p == nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *session) closePortal(name string, failures uint64) {
 
 // readExecute reads an Execute and finds its portal: nil when the message was refused, one of no statement for a name that nothing was bound to, of which the
 // upstream knows better whether it is there.
-func (s *session) readExecute() (m pgwire.Execute, p *portal, err error) {
+func (s *session) readExecute(ctx context.Context) (m pgwire.Execute, p *portal, err error) {
 	if m, err = pgwire.ReadExecute(s.in); err != nil {
 		return m, nil, s.badFormat(err)
 	}
@@ -64,8 +64,14 @@ func (s *session) readExecute() (m pgwire.Execute, p *portal, err error) {
 		if p, certain, err = s.portal(clip(m.Portal)); err != nil {
 			return m, nil, err
 		}
-		if !certain {
+		switch {
+		case !certain:
 			f = noSuchPortal(m.Portal)
+		case p != nil && p.statement.planner != s.planner():
+			if err = s.drain(); err != nil { // the relay reads the plans of what is outstanding
+				return m, nil, err
+			}
+			f = s.replan(ctx, p.statement)
 		}
 	}
 	switch {

@@ -167,12 +167,16 @@ func (s *session) failed(e *Error) {
 	}
 }
 
-// extended ends the handling of a message of the extended protocol: after an *Error everything up to Sync is skipped.
+// extended ends the handling of a message of the extended protocol: after an *Error everything up to Sync is skipped. Answers to very many messages do not wait
+// for their Sync.
 func (s *session) extended(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
 		s.failed(e)
 		s.skipping = true
+		return s.flush()
+	}
+	if err == nil && len(s.out) > flushAt {
 		return s.flush()
 	}
 	return err
