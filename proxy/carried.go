@@ -98,7 +98,7 @@ func (s *session) carry(up *upstream) error {
 
 // learns notes what the client is about to be told of a setting; false when it knows that already.
 func (s *session) learns(name, value string) bool {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	return s.told.from != nil && s.told.learns(name, value) // nil before it has begun
 }

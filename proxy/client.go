@@ -29,11 +29,18 @@ type client struct {
 // outputs are buffers that no client uses now.
 var outputs = sync.Pool{New: func() any { return new([pgwire.BufferBytes]byte) }}
 
+// move makes another connection, of the same socket, the client's.
+func (c *client) move(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+}
+
 func newClient(conn net.Conn) *client { return &client{conn: conn} }
 
 // write buffers b; a large one goes to the socket at once.
 func (c *client) write(b []byte) {
-	c.mu.Lock()
+	lock(&c.mu)
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return
@@ -66,7 +73,7 @@ func (c *client) empty() {
 
 // flush hands everything to the socket. The error is that of the first write that failed.
 func (c *client) flush() error {
-	c.mu.Lock()
+	lock(&c.mu)
 	defer c.mu.Unlock()
 	c.empty()
 	if c.timed {

@@ -275,7 +275,7 @@ func (p *pipeline) waitCopy() (in *copyIn, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.copying == nil && p.count > 0 && !p.closed {
-		p.cond.Wait()
+		p.await()
 	}
 	return p.copying, !p.closed
 }

@@ -37,7 +37,7 @@ func BenchmarkCost(b *testing.B) {
 			body = append(binary.BigEndian.AppendUint32(body, uint32(len(v))), v...)
 		}
 		run := &execution{}
-		r := &relay{s: &session{}, pipe: newPipeline(), out: newClient(nowhere{}), src: &rowsForEver{block: pgwire.Append(nil, pgwire.MsgDataRow, body...)},
+		r := &relay{s: &session{}, pipe: newPipeline(), out: newClient(nowhere{}), src: source{Reader: &rowsForEver{block: pgwire.Append(nil, pgwire.MsgDataRow, body...)}},
 			buf: make([]byte, pgwire.BufferBytes)}
 		if r.pipe.push(expectation{kind: answerQuery, mode: forward, run: run}, false) != accepted {
 			b.Fatal("not accepted")

@@ -344,7 +344,7 @@ func (p *pipeline) end() (up *upstream, clean bool) {
 	p.closed = true
 	p.cond.Broadcast()
 	for p.blocked > 0 || clean && p.relaying {
-		p.cond.Wait()
+		p.await()
 	}
 	clean = clean && p.pinned&pinsForGood == 0 // a cancel request may have ended meanwhile
 	up, p.up = p.up, nil

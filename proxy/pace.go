@@ -34,7 +34,7 @@ func linger(pause time.Duration, muted func() bool) {
 }
 
 func (s *session) isMuted() bool {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	return s.muted
 }

@@ -100,6 +100,7 @@ func (p *parsing) settle(place *list.Element) {
 
 // admitParse is rewriter.Request.Admit for the session's texts.
 func (s *session) admitParse(ctx context.Context) (done func(), refusal *rewriter.Denial) {
+	s.yield() // parsing takes a while
 	err := s.server.parsing.begin(s.admits(ctx), s.tenant)
 	s.waits.end()
 	s.up = s.pipe.unpark()

@@ -118,6 +118,8 @@ const maxOutstanding = 1024
 type pipeline struct {
 	mu   sync.Mutex
 	cond sync.Cond // signalled at each change
+	// waits is called before the session's goroutine waits for a change; nil is nothing.
+	waits func()
 
 	ring        []expectation // grows up to maxOutstanding; nil while the session is idle
 	head, count int
@@ -182,6 +184,14 @@ func (e *expectation) settles() bool {
 	return e.kind == answerParse && (e.mode == forward || e.mode == fake) || e.kind == answerQuery || e.kind == answerOwn
 }
 
+// await waits for a change, in the session's goroutine. p.mu is held.
+func (p *pipeline) await() {
+	if p.waits != nil {
+		p.waits()
+	}
+	p.cond.Wait()
+}
+
 // pushed is what became of a push.
 type pushed uint8
 
@@ -201,7 +211,7 @@ func (p *pipeline) push(e expectation, wait bool) pushed {
 		if !wait {
 			return full
 		}
-		p.cond.Wait()
+		p.await()
 	}
 	if p.closed {
 		return over
@@ -342,7 +352,7 @@ func (p *pipeline) waitClosed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closed {
-		p.cond.Wait()
+		p.await()
 	}
 }
 
@@ -404,7 +414,7 @@ func (p *pipeline) waitEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.count > 0 && !p.closed {
-		p.cond.Wait()
+		p.await()
 	}
 	return !p.closed
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"runtime/debug"
 	"sync/atomic"
 
+	"pgcordon/proxy/eventloop"
 	"pgcordon/proxy/pgwire"
 )
 
@@ -20,7 +20,10 @@ import (
 // does not read blocks the relay in its write, hence the upstream in its: as it would without a proxy.
 type relay struct {
 	up  *upstream
-	src io.Reader
+	src source
+	// turn is whose goroutine the relay is in, if it is an event loop's; resume is what the loop calls.
+	turn   *eventloop.Turn
+	resume func(*eventloop.Turn)
 	// attached is the session that has the connection; nil for none.
 	attached atomic.Pointer[session]
 	done     chan struct{}
@@ -65,7 +68,13 @@ type relay struct {
 }
 
 func newRelay(u *upstream) *relay {
-	return &relay{up: u, src: u.conn.Conn, buf: make([]byte, pgwire.BufferBytes), done: make(chan struct{})}
+	r := &relay{up: u, buf: make([]byte, pgwire.BufferBytes), done: make(chan struct{})}
+	r.src.Reader = u.conn.Conn
+	if watched, ok := u.conn.Conn.(*eventloop.Conn); ok {
+		r.src.watched = watched
+	}
+	r.resume = r.resumed
+	return r
 }
 
 // errDesync is an answer that nothing asked for.
@@ -74,9 +83,28 @@ var errDesync = errors.New("the upstream sent an answer that was not expected")
 // errOwn is the failure of a statement of the proxy's own without which the session must not go on.
 var errOwn = errors.New("a statement of the proxy's own failed")
 
-// run is the relay's goroutine.
+// run is the relay's goroutine, until the connection ends.
 func (r *relay) run() {
-	defer close(r.done)
+	r.resumed(nil)
+	<-r.done
+}
+
+// resumed brings what is there to the client, until the relay is parked or the connection has ended.
+func (r *relay) resumed(turn *eventloop.Turn) {
+	r.turn = turn
+	for r.carry() == errParked {
+		turn := r.turn
+		r.turn = nil
+		if r.src.watched.Park(r.resume) {
+			return
+		}
+		r.turn = turn
+	}
+	close(r.done)
+}
+
+// carry brings to the client what the upstream says: errParked when it has said all that it has, nil when the connection has ended.
+func (r *relay) carry() (parked error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.up.log.Error("a relay failed", "panic", p, "stack", string(debug.Stack()))
@@ -85,34 +113,38 @@ func (r *relay) run() {
 		}
 	}()
 	for {
-		if err := r.read(); err != nil {
+		if err := r.read(); err == errParked {
+			return err
+		} else if err != nil {
 			r.gone.Store(true)
 			r.choose()
 			r.ended(err)
-			return
+			return nil
 		}
+		r.turn.Read()
 		r.choose()
 		if r.s == nil {
 			if err := r.unasked(); err != nil {
 				r.gone.Store(true)
 				r.choose()
 				r.ended(err)
-				return
+				return nil
 			}
 			continue
 		}
 		if err := r.scan(); err != nil {
 			r.ended(err)
-			return
+			return nil
 		}
 		r.pass()
 		pause := r.s.spend(&r.sent)
 		if err := r.out.flush(); err != nil {
 			r.end(nil)
-			return
+			return nil
 		}
 		r.report()
 		if pause > 0 {
+			r.turn.Yield()
 			r.keepPace(pause)
 		}
 		r.pipe.left()
@@ -143,7 +175,7 @@ func (r *relay) read() error {
 		r.w = copy(r.buf, r.buf[r.r:r.w])
 		r.r, r.from = 0, 0
 	}
-	n, err := r.src.Read(r.buf[r.w:])
+	n, err := r.src.read(r.buf[r.w:])
 	r.w += n
 	if n > 0 {
 		return nil
@@ -213,7 +245,7 @@ func (r *relay) pass() {
 
 // write gives bytes to the client, unless the session's goroutine has the last word.
 func (r *relay) write(b []byte) {
-	r.s.word.Lock()
+	lock(&r.s.word)
 	defer r.s.word.Unlock()
 	if !r.s.muted {
 		r.out.write(b)
@@ -332,6 +364,7 @@ func (r *relay) end(f *failure) {
 
 // cancel makes the upstream cancel what it runs, and returns when it has been told.
 func (r *relay) cancel() {
+	r.turn.Yield()
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()
 	if err := r.up.conn.Cancel(ctx); err != nil {

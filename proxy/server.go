@@ -176,14 +176,25 @@ func (s *Server) start(conn net.Conn, encryption TLS) {
 	go s.run(session)
 }
 
-// run is the goroutine of a session.
+// run runs a session until it ends, goes on in another goroutine, or is parked.
 func (s *Server) run(session *session) {
-	if session.run(s.base) {
-		go s.run(session)
-		return
+	for {
+		switch session.run(s.base) {
+		case nextParked:
+			if session.park() {
+				return
+			}
+		case nextRenewed:
+			session.yield()
+			session.turn = nil
+			go s.run(session)
+			return
+		case nextNothing:
+			s.forget(session)
+			s.running.Done()
+			return
+		}
 	}
-	s.forget(session)
-	s.running.Done()
 }
 
 func (s *Server) forget(session *session) {

@@ -13,6 +13,7 @@ import (
 
 	"pgcordon/policy"
 	"pgcordon/proxy/auth"
+	"pgcordon/proxy/eventloop"
 	"pgcordon/proxy/limit"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/proxy/pool"
@@ -28,10 +29,14 @@ type session struct {
 	encryption TLS
 
 	// conn is the client's connection, with TLS once negotiated. mu guards the field, against cut and wake.
-	mu    sync.Mutex
-	conn  net.Conn
-	woke  bool // mu guards it as well: wake has set the read deadline, and woken has not looked yet
-	phase atomic.Int32
+	mu   sync.Mutex
+	conn net.Conn
+	// watched is conn when an event loop watches it; readable is what the loop calls then, and turn whose goroutine the session is in: see parked.go.
+	watched  *eventloop.Conn
+	readable func(*eventloop.Turn)
+	turn     *eventloop.Turn
+	woke     bool // mu guards it as well: wake has set the read deadline, and woken has not looked yet
+	phase    atomic.Int32
 	// check asks the session to look whether it should end; leave says that it should, at its next idle point.
 	check, leave atomic.Bool
 
@@ -60,6 +65,8 @@ type session struct {
 	release func()
 	// between is set while the session waits for a message, renew when it is to go on in another goroutine then.
 	between bool
+	// parked is set while the session is parked, or about to be.
+	parked  bool
 	renew   atomic.Bool
 	renewal renewal
 	// waits is what a cancel request ends while nothing is outstanding upstream.
@@ -177,23 +184,33 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 	return created
 }
 
-// run is the session's goroutine; again says that the session goes on in another. What it needs of the stack while its client is idle counts: so the beginning and
+// next is how a session goes on when its goroutine has left it.
+type next uint8
+
+const (
+	nextNothing next = iota // it has ended
+	nextRenewed             // in a new goroutine
+	nextParked              // when there is something to do
+)
+
+// run is the session's goroutine until the session ends, or goes on in another. What it needs of the stack while its client is idle counts: so the beginning and
 // the end are functions of their own.
-func (s *session) run(ctx context.Context) (again bool) {
-	defer s.ended(&again)
+func (s *session) run(ctx context.Context) (n next) {
+	defer s.ended(&n)
 	if !s.ready {
 		s.out = newClient(s.conn)
 		s.ctx, s.stop = context.WithCancel(ctx)
-		s.waits.watch = s.watchClient
+		s.waits.watch, s.waits.yield = s.watchClient, s.yield
 		if s.release = s.begin(s.ctx); s.release == nil {
-			return false
+			return nextNothing
 		}
 		if s.own == nil {
 			s.settled = context.AfterFunc(s.ctx, s.abandon)
+			s.adopt()
 		}
 	}
-	s.state, again = s.serve(s.ctx)
-	return again
+	s.state, n = s.serve(s.ctx)
+	return n
 }
 
 // begin takes the client to its first ReadyForQuery; nil when that does not come.
@@ -210,17 +227,18 @@ func (s *session) begin(ctx context.Context) (release func()) {
 }
 
 // ended leaves nothing behind, unless the session goes on. It is deferred, for it recovers from a panic.
-func (s *session) ended(again *bool) {
+func (s *session) ended(n *next) {
 	if r := recover(); r != nil {
-		*again = false
+		*n = nextNothing
 		s.server.log.Error("a session failed", "session", s.id, "panic", r, "stack", string(debug.Stack()))
 		s.out.fatal(internal())
 		s.state = stateInternalError
 		s.torn = true
 	}
-	if *again {
+	if *n != nextNothing {
 		return
 	}
+	s.yield()
 	if s.release != nil {
 		s.release()
 	}
@@ -260,24 +278,28 @@ func (s *session) refused(err error) {
 }
 
 // serve runs the client's messages until it ends, or goes on in another goroutine; it returns the SQLSTATE of why it ends, empty for an orderly end.
-func (s *session) serve(ctx context.Context) (state string, again bool) {
+func (s *session) serve(ctx context.Context) (state string, n next) {
 	if s.own != nil {
-		return s.own.serve(ctx), false
+		return s.own.serve(ctx), nextNothing
 	}
 	err := s.messages(ctx)
-	if err == errRenew {
-		return "", true
+	switch err {
+	case errRenew:
+		return "", nextRenewed
+	case errParked:
+		return "", nextParked
 	}
+	s.yield()
 	state = s.part(err)
 	s.server.cancels.forget(s)
 	s.giveUp()
-	return state, false
+	return state, nextNothing
 }
 
 // messages handles the client's messages until one of the two sides ends.
 func (s *session) messages(ctx context.Context) error {
 	for {
-		if s.shouldEnd() {
+		if !s.parked && s.shouldEnd() { // one that was parked is woken for that
 			return s.farewell()
 		}
 		s.between = true
@@ -338,7 +360,7 @@ func (s *session) terminate(up *upstream) {
 
 // lastWord tells the client why its session ends, unless f is nil or the session's goroutine has the last word.
 func (s *session) lastWord(f *failure) {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	if f != nil && !s.muted {
 		s.dead = f.state
@@ -348,7 +370,7 @@ func (s *session) lastWord(f *failure) {
 
 // mute leaves the last word to the session's goroutine, or, when the relay has had it, to nobody: then it was muted before.
 func (s *session) mute() (before bool) {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	before, s.muted = s.muted, true
 	return before
@@ -356,14 +378,14 @@ func (s *session) mute() (before bool) {
 
 // diesOf notes the SQLSTATE with which the upstream ends the connection.
 func (s *session) diesOf(state string) {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	s.dead = state
 }
 
 // deadState is the SQLSTATE of why the upstream's connection has ended.
 func (s *session) deadState() string {
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	return s.dead
 }
@@ -372,31 +394,15 @@ func (s *session) deadState() string {
 // that pgwire.Reader reads.
 func (s *session) Read(b []byte) (int, error) {
 	serving := s.phase.Load() == phaseServing
-	s.dropEarly()
-	if s.own != nil && serving {
-		if err := s.own.up.flush(); err != nil {
-			return 0, s.own.upstreamGone()
-		}
-	}
-	if s.up != nil {
-		if s.copy != nil {
-			if err := s.copyFlush(); err != nil {
-				return 0, err
-			}
-		}
-		if err := s.up.flush(); err != nil {
-			return 0, s.upstreamGone()
-		}
-	}
-	if serving {
-		if err := s.watch(); err != nil {
+	if !s.parked {
+		if err := s.rests(serving); err != nil {
 			return 0, err
 		}
-		if s.pipe.park() {
-			s.wake() // the answers came before it was known that there is something to look at
-		}
 	}
-	n, err := s.conn.Read(b)
+	n, err := s.receive(b)
+	if s.parked = err == errParked; s.parked {
+		return 0, err
+	}
 	s.work.received.Add(int64(max(0, n)))
 	if serving {
 		if s.up = s.pipe.unpark(); s.up == nil {
@@ -407,6 +413,35 @@ func (s *session) Read(b []byte) (int, error) {
 		s.heard = time.Now()
 	}
 	return n, err
+}
+
+// rests is called before the session waits for its client.
+func (s *session) rests(serving bool) error {
+	s.dropEarly()
+	if s.own != nil && serving {
+		if err := s.own.up.flush(); err != nil {
+			return s.own.upstreamGone()
+		}
+	}
+	if s.up != nil {
+		if s.copy != nil {
+			if err := s.copyFlush(); err != nil {
+				return err
+			}
+		}
+		if err := s.up.flush(); err != nil {
+			return s.upstreamGone()
+		}
+	}
+	if serving {
+		if err := s.watch(); err != nil {
+			return err
+		}
+		if s.pipe.park() {
+			s.wake() // the answers came before it was known that there is something to look at
+		}
+	}
+	return nil
 }
 
 // woken decides about an error of Read: a deadline that wake has set means that there is something to look at.
@@ -494,6 +529,11 @@ func (s *session) reconsider() {
 func (s *session) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lookUp()
+}
+
+// lookUp needs s.mu.
+func (s *session) lookUp() {
 	s.woke = true
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is closed, which wakes as well
 }

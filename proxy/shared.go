@@ -433,7 +433,7 @@ func (s *session) answerOwn(e *expectation) {
 	} else if e.statement != nil {
 		s.known.confirm(e.name, e.statement)
 	}
-	s.word.Lock()
+	lock(&s.word)
 	defer s.word.Unlock()
 	if !s.muted {
 		s.out.write(e.own)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"sync"
 
+	"pgcordon/proxy/eventloop"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/proxy/pool"
 )
@@ -57,6 +58,9 @@ func NewBackend(log *slog.Logger, maxPrepared int) func(*pool.Conn) pool.Backend
 		log = slog.New(slog.DiscardHandler)
 	}
 	return func(conn *pool.Conn) pool.Backend {
+		if watched, ok := eventloop.Adopt(conn.Conn); ok {
+			conn.Conn = watched
+		}
 		u := newUpstream(conn)
 		u.log, u.parameters, u.carried = log, &parameters{conn.Parameters}, nothingCarried
 		u.statements.most = maxPrepared
@@ -75,7 +79,7 @@ func (u *upstream) Run() { u.relay.run() }
 
 // Write buffers part of a message. It makes an upstream an io.Writer.
 func (u *upstream) Write(b []byte) (int, error) {
-	u.mu.Lock()
+	lock(&u.mu)
 	defer u.mu.Unlock()
 	if u.err != nil {
 		return 0, u.err
@@ -90,7 +94,7 @@ func (u *upstream) Write(b []byte) (int, error) {
 
 // flush hands everything to the socket.
 func (u *upstream) flush() error {
-	u.mu.Lock()
+	lock(&u.mu)
 	defer u.mu.Unlock()
 	if u.err == nil && u.out.Buffered() > 0 {
 		u.err = u.out.Flush()

@@ -19,7 +19,9 @@ type waits struct {
 	why    error
 	off    func() bool // ends that the end of the session's context ends a wait
 	// watch calls what it is given when the client closes its connection. It begins when timer says so, and ends with unwatch; nil is none.
-	watch   func(vanished func()) (stop func())
+	watch func(vanished func()) (stop func())
+	// yield is called before the session's goroutine waits.
+	yield   func()
 	timer   *time.Timer
 	unwatch func()
 }
@@ -36,6 +38,9 @@ func (w *waits) begin(ctx context.Context) <-chan struct{} {
 		return w.done
 	}
 	w.active = true
+	if w.yield != nil {
+		w.yield()
+	}
 	if w.done == nil {
 		w.done = make(chan struct{})
 	}
