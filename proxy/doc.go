@@ -16,6 +16,8 @@
 //
 // A session of the admin database leaves that path after its login: console.go, and package console; console_source.go is what that sees of the sessions.
 //
+// Between two messages a session has no goroutine, and neither has a relay between two buffers: parked.go, and package eventloop.
+//
 // Beside the path: startup.go and encryption.go from the first byte to ReadyForQuery, prepared.go which statement a name stands for,
 // sqlprepared.go PREPARE and EXECUTE, carried.go the settings that go with a session from one connection to the next and what keeps it on one, channels.go notifications, settings.go and schema.go the search_path, the temporary tables and the changed schema that the next plan depends on, cancel.go, waiting.go and vanished.go cancel requests, and clients that go away while their statements wait, changes.go, overtime.go and pace.go the tenant's limits, server.go listeners, reload and shutdown.
 //
@@ -53,7 +55,7 @@
 //
 // # Memory
 //
-// Per client a buffer of 512 bytes and a stack of 4 KiB while it is idle, and for what comes and goes one of 16 KiB in each direction; at most one SQL text, the texts of its prepared
+// Per client a buffer of 512 bytes while it is idle, and a stack of 4 KiB where its connection is encrypted, and for what comes and goes one of 16 KiB in each direction; at most one SQL text, the texts of its prepared
 // statements (bounded), and the queue (at most 1024 answers). Per upstream connection 16 KiB in each direction. Values and rows are streamed, those of COPY through
 // a buffer of 50 KiB. Who does not read is not read from, once the sockets are full.
 //
@@ -61,10 +63,12 @@
 //
 //	Server.Serve     the caller's: accepts. Ends with its listener, which Shutdown closes.
 //	session.run      one per connection, started by Server.start, waited for by Shutdown. Ends when the client or the upstream does,
-//	                 or when it is woken to end (session.wake), or its connection is closed (session.cut). One that has become quiet goes on in
+//	                 or when it is woken to end (session.wake), or its connection is closed (session.cut). Once the client is logged in it is parked whenever it
+//	                 waits for the client, and goes on in the goroutine of an event loop; where it is encrypted it waits, and when it has become quiet goes on in
 //	                 another goroutine (tidy.go).
 //	Server.tidy      a timer's, for a moment, while there are sessions; and one that gives memory back, waited for by Shutdown.
-//	relay.run        one per upstream connection, started and waited for by package pool. Ends when the connection does.
+//	relay.run        one per upstream connection, started and waited for by package pool. Ends when the connection does. Where that is not encrypted
+//	                 it only waits for the end: the relay is parked, as sessions are.
 //	verbatimRelay.run  the same on a database of the tenant's own, by verbatim.serve.
 //	verbatim.overdue   started by the ledger's clock to cancel a statement that has had its time; verbatim.serve waits for it.
 //	Kill's wait      one for each call that ends sessions, for half a second: then their connections are closed.

@@ -15,6 +15,15 @@ import (
 // errParked makes a session, or relay, leave its goroutine until its connection has something to read.
 var errParked = errors.New("parked")
 
+// next is how a session goes on when its goroutine has left it.
+type next uint8
+
+const (
+	nextNothing next = iota // it has ended
+	nextRenewed             // in a new goroutine
+	nextParked              // when there is something to do
+)
+
 // adopt gives the client's connection to an event loop.
 func (s *session) adopt() {
 	s.mu.Lock()

@@ -184,15 +184,6 @@ func newSession(s *Server, conn net.Conn, encryption TLS) *session {
 	return created
 }
 
-// next is how a session goes on when its goroutine has left it.
-type next uint8
-
-const (
-	nextNothing next = iota // it has ended
-	nextRenewed             // in a new goroutine
-	nextParked              // when there is something to do
-)
-
 // run is the session's goroutine until the session ends, or goes on in another. What it needs of the stack while its client is idle counts: so the beginning and
 // the end are functions of their own.
 func (s *session) run(ctx context.Context) (n next) {

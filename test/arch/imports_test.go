@@ -33,11 +33,12 @@ var layers = map[string][]string{
 	"proxy/pgwire":       {},
 	"proxy/auth":         {"policy"},
 	"proxy/copyin":       {"policy"},
+	"proxy/eventloop":    {},
 	"proxy/limit":        {"policy"},
 	"proxy/limit/budget": {"proxy/limit"},
 	"proxy/storage":      {"policy", "policy/catalog"},
 	"proxy/pool":         {"policy", "proxy/pgwire"},
-	"proxy":              {"proxy/pgwire", "proxy/auth", "proxy/console", "proxy/copyin", "proxy/limit", "proxy/pool", "rewriter", "policy", "policy/catalog"},
+	"proxy":              {"proxy/pgwire", "proxy/auth", "proxy/console", "proxy/copyin", "proxy/eventloop", "proxy/limit", "proxy/pool", "rewriter", "policy", "policy/catalog"},
 	"proxy/console":      {"proxy/auth", "proxy/pool", "proxy/pgwire"},
 	"proxy/observe":      {"proxy", "proxy/limit", "rewriter", "policy"},
 	"proxy/admin":        {"proxy", "policy"},
@@ -55,7 +56,7 @@ var never = []struct {
 	from, target []string
 	why          string
 }{
-	{[]string{"proxy/pgwire/...", "proxy/auth/...", "proxy/copyin/...", "proxy/limit/...", "proxy/storage/...", "proxy/pool/...", "proxy/console/..."}, []string{"proxy"}, "the parts of the proxy do not know the whole"},
+	{[]string{"proxy/pgwire/...", "proxy/auth/...", "proxy/copyin/...", "proxy/eventloop/...", "proxy/limit/...", "proxy/storage/...", "proxy/pool/...", "proxy/console/..."}, []string{"proxy"}, "the parts of the proxy do not know the whole"},
 	{[]string{"policy/advisor/...", "policy/lifecycle/..."}, []string{"proxy/..."}, "what works on a policy does no proxying"},
 	{[]string{"policy/...", "rewriter/..."}, []string{"net", "net/http"}, "policy and rewriter are pure; the catalog's loader gets its connection"},
 	{[]string{"rewriter/...", "policy/..."}, []string{"proxy/...", "config"}, "imports run from the proxy to the policy"},
