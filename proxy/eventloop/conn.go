@@ -156,13 +156,16 @@ func (s *side) wake() (handler func(*Turn)) {
 }
 
 // try takes the readiness, to see what it is good for; false when there is none. The error is why nothing may be tried.
-func (s *side) try() (bool, error) {
+func (s *side) try() (bool, error) { return s.look(true) }
+
+// look is try; with take unset the readiness is neither asked for nor taken.
+func (s *side) look(take bool) (ready bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.stopped(); err != nil {
-		return false, err
+	if err := s.stopped(); err != nil || !take {
+		return err == nil, err
 	}
-	ready := s.ready || s.ended
+	ready = s.ready || s.ended
 	s.ready = false
 	return ready, nil
 }
@@ -262,8 +265,8 @@ func (c *Conn) Write(b []byte) (written int, err error) {
 	w := &c.writing
 	w.Lock()
 	defer w.Unlock()
-	for len(b) > 0 {
-		if ready, err := c.out.try(); err != nil {
+	for tried := false; len(b) > 0; { // the first try is without a look: mostly there is room
+		if ready, err := c.out.look(tried); err != nil {
 			return written, err
 		} else if !ready {
 			c.out.await()
@@ -276,12 +279,12 @@ func (c *Conn) Write(b []byte) (written int, err error) {
 		case err != nil:
 			return written, net.ErrClosed
 		case w.err == unix.EAGAIN:
+			tried = true
 			continue
 		case w.err != nil:
 			return written, c.failed("write", w.err)
 		}
-		c.out.still() // until it is not
-		written, b = written+w.n, b[w.n:]
+		written, b, tried = written+w.n, b[w.n:], false
 	}
 	return written, nil
 }
