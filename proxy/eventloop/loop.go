@@ -152,6 +152,7 @@ func (l *Loop) wait() {
 		if err != nil && err != unix.EINTR {
 			panic(fmt.Sprint("epoll_wait: ", err)) // only a fault of this package makes it fail
 		}
+		runtime.Gosched() // others may wait for the processor
 		n, err = unix.EpollWait(l.epoll, l.events, -1)
 	}
 	l.count = n
