@@ -197,7 +197,6 @@ func (s *session) run(ctx context.Context) (n next) {
 		}
 		if s.own == nil {
 			s.settled = context.AfterFunc(s.ctx, s.abandon)
-			s.adopt()
 		}
 	}
 	s.state, n = s.serve(s.ctx)

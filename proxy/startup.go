@@ -67,6 +67,9 @@ func (s *session) start(ctx context.Context) (release func(), err error) {
 		leave()
 		return nil, err
 	}
+	if s.own == nil {
+		s.adopt() // before others may look at the connection
+	}
 	s.heard = time.Now()
 	s.phase.Store(phaseServing)
 	if s.server.draining.Load() || s.server.active.Load() != active {
