@@ -42,6 +42,9 @@ const (
 	stateSyntaxError = "42601"
 )
 
+// sweepRule is the rule by which the independent check refuses: then the rewriter is at fault.
+const sweepRule = "sweep"
+
 // grammarHint is what the proxy says beside a syntax error before servers that may know more of SQL.
 const grammarHint = "pgcordon parses with the grammar of PostgreSQL 16."
 
@@ -79,6 +82,8 @@ func compare(major int, step *Step, proxied, own Answer) (Verdict, string) {
 		return Same, ""
 	case state(proxied) == stateCanceled || state(own) == stateCanceled:
 		return Unsure, ""
+	case refusalRule(proxied.Err) == sweepRule:
+		return Different, "the rewriter's output did not pass the independent check"
 	case refusalRule(proxied.Err) != "" && own.Err != nil:
 		return BothRefused, ""
 	case refusalRule(proxied.Err) != "":
