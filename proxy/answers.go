@@ -479,7 +479,7 @@ func (r *relay) report() {
 
 // reports tells the observer of an execution that has ended.
 func (s *session) reports(run *execution) {
-	s.server.observer.Finished(Outcome{Session: s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
+	s.finished(Outcome{Session: s.id, Identity: run.who, Plan: run.plan, Rows: run.rows, Bytes: run.bytes,
 		SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
 }
 

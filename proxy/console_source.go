@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,7 +19,20 @@ import (
 const killPatience = 500 * time.Millisecond
 
 // work counts what a session has done, for the admin alone.
-type work struct{ received, parses, upstreamParses, binds atomic.Int64 }
+type work struct {
+	received, parses, upstreamParses, binds atomic.Int64
+	// transactions are those on a database of the tenant's own; pipeline counts the others.
+	transactions atomic.Int64
+	// statements counts the executions that the observer was told of, and took sums up how long they took, in nanoseconds.
+	statements, took atomic.Int64
+}
+
+// finished tells the observer of a statement that has ended, and counts it.
+func (s *session) finished(o Outcome) {
+	s.work.statements.Add(1)
+	s.work.took.Add(int64(o.Elapsed))
+	s.server.observer.Finished(o)
+}
 
 // Clients lists the sessions that are ready.
 func (s *Server) Clients() []console.Client {
@@ -65,31 +79,48 @@ func (p *prepared) count() int {
 	return len(p.confirmed) + len(p.made)
 }
 
-// Counts adds up what the sessions have done.
+// Counts tells how many sessions there are that Clients does not list.
 func (s *Server) Counts() console.Counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.past
-	for session := range s.sessions {
-		session.addTo(&c)
-	}
-	c.Logins, c.Consoles = int(max(0, s.early.Load())), int(s.consoles.Load())
-	return c
+	return console.Counts{Logins: int(max(0, s.early.Load())), Consoles: int(s.consoles.Load())}
 }
 
-// addTo adds what the session has done.
-func (s *session) addTo(c *console.Counts) {
+// Done adds up what the sessions have done in each database.
+func (s *Server) Done() map[console.Key]console.Done {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := maps.Clone(s.past)
+	for session := range s.sessions {
+		session.addTo(all)
+	}
+	return all
+}
+
+// consoleKey tells the databases apart that sessions are on. It is certain once the session is serving.
+func (s *session) consoleKey() console.Key {
+	if s.own == nil {
+		return console.Key{}
+	}
+	return console.Key{Name: s.own.name, Tenant: s.who.Tenant.String()}
+}
+
+// addTo adds what the session has done to what was done in its database.
+func (s *session) addTo(all map[console.Key]console.Done) {
 	if s.phase.Load() != phaseServing {
 		return
 	}
+	key := s.consoleKey()
+	c := all[key]
 	c.Received += uint64(s.work.received.Load())
 	c.Sent += uint64(s.out.sent.Load())
 	c.ClientParses += uint64(s.work.parses.Load())
 	c.Parses += uint64(s.work.upstreamParses.Load())
 	c.Binds += uint64(s.work.binds.Load())
+	c.Statements += uint64(s.work.statements.Load())
+	c.Took += time.Duration(s.work.took.Load())
 	s.pipe.mu.Lock()
-	defer s.pipe.mu.Unlock()
-	c.Transactions += s.pipe.transactions
+	c.Transactions += s.pipe.transactions + uint64(s.work.transactions.Load())
+	s.pipe.mu.Unlock()
+	all[key] = c
 }
 
 // Prepared lists the prepared statements that sessions share, the most recently used first, at most so many.
@@ -134,7 +165,7 @@ func (u *upstream) Prepared() int {
 
 // count adds what a session that has ended has done. s.mu is held.
 func (s *Server) count(session *session) {
-	session.addTo(&s.past)
+	session.addTo(s.past)
 	if s.left != nil {
 		close(s.left)
 		s.left = nil

@@ -37,14 +37,21 @@ func (v adminView) Hold(_ string, on bool) {
 		v.w.onHold()
 	}
 }
-func (v adminView) Gone() pool.Stats { return pool.Stats{} }
+func (v adminView) Lent() (shared string, all map[console.Key]pool.Stats) {
+	all = map[console.Key]pool.Stats{{}: v.w.active.Pool.Stats()}
+	if own, ok := v.w.active.Databases.(*owned); ok {
+		for name, p := range own.pools {
+			all[console.Key{Name: name, Tenant: "acme"}] = p.Stats()
+		}
+	}
+	return v.w.database, all
+}
 func (v adminView) Tenants() []console.Tenant {
 	return []console.Tenant{{Name: "acme", Statements: 1<<40 + 12345, Time: time.Second}}
 }
 func (v adminView) Denials() []console.Denial {
 	return []console.Denial{{First: time.Now(), Last: time.Now(), Count: 2, Tenant: "acme", Kind: "denial", Rule: "relation-denied"}}
 }
-func (v adminView) Statements() (uint64, time.Duration) { return 10000, time.Minute }
 func (v adminView) Settings() []console.Setting {
 	return []console.Setting{{Key: "max_client_conn", Value: "100"}, {Key: "max_user_connections", Value: "0"}}
 }

@@ -129,7 +129,7 @@ type pipeline struct {
 	fails uint64
 	// status is the transaction status of the last ReadyForQuery: 'I', 'T' or 'E'.
 	status byte
-	// transactions counts those of the client's that have ended, explicit or not.
+	// transactions counts those of the client's that have ended, explicit or not, on the database that tenants share.
 	transactions uint64
 	// blocked counts who needs that nothing new is sent: cancel requests that are on their way, and the relay while it makes the upstream fail.
 	blocked int

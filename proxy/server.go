@@ -59,8 +59,9 @@ type Server struct {
 	tidies    bool            // tidy will run
 	renewed   int             // sessions that have become quiet, since there were none such last
 	disabled  map[string]bool // databases that take no new sessions
-	past      console.Counts  // of sessions that have ended
 	running   sync.WaitGroup  // every goroutine of the server
+	// past is what sessions have done that have ended; mu guards it as well.
+	past map[console.Key]console.Done
 }
 
 // New returns a server that does not listen yet.
@@ -73,6 +74,7 @@ func New(cfg Config) *Server {
 		refresh:   cfg.Refresh,
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
+		past:      make(map[console.Key]console.Done),
 		shared:    newSharedTable(),
 		parsing:   newParsing(parsersAtOnce()),
 	}

@@ -219,7 +219,7 @@ func (s *session) settleAll(permit limit.Permit) error {
 
 // notRun reports a statement that a limit has refused.
 func (s *session) notRun(f *failure, began time.Time) {
-	s.server.observer.Finished(Outcome{Session: s.id, Identity: s.who, SQLState: f.state, Limit: f.limit, Elapsed: time.Since(began)})
+	s.finished(Outcome{Session: s.id, Identity: s.who, SQLState: f.state, Limit: f.limit, Elapsed: time.Since(began)})
 }
 
 func returns(plan *rewriter.Plan) bool {

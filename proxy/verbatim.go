@@ -212,6 +212,7 @@ func (v *verbatim) message(ctx context.Context, h pgwire.Header) error {
 		if err := v.bound(); err != nil {
 			return err
 		}
+		v.s.work.binds.Add(1)
 		return v.extended(h, awaitBind)
 	case pgwire.MsgDescribe:
 		return v.extended(h, awaitDescribe)
@@ -286,6 +287,8 @@ func (v *verbatim) parse(ctx context.Context, h pgwire.Header) error {
 	if v.parsedCommit, err = v.commits(awaitParse); err != nil {
 		return err
 	}
+	v.s.work.parses.Add(1)
+	v.s.work.upstreamParses.Add(1)
 	return v.extended(h, awaitParse)
 }
 

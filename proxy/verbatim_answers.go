@@ -254,6 +254,9 @@ func (r *verbatimRelay) ready(status byte, e *due) (passes bool) {
 		return false
 	}
 	quiet := e.quiet
+	if status == 'I' && !quiet {
+		r.v.s.work.transactions.Add(1)
+	}
 	r.v.s.overtime.readyFor(status, r.v.owed.more())
 	r.silent, r.headed = false, false
 	ended, idle := r.v.owed.ready(status, func(d *delivery) { d.permit.Done() })

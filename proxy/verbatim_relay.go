@@ -158,7 +158,7 @@ func (r *verbatimRelay) finish(run *delivery) {
 // report tells the observer of the executions that have ended.
 func (r *verbatimRelay) report() {
 	for i, run := range r.finished {
-		r.v.s.server.observer.Finished(Outcome{Session: r.v.s.id, Identity: r.v.s.who, Command: cmp.Or(run.command, "other"), Rows: run.rows,
+		r.v.s.finished(Outcome{Session: r.v.s.id, Identity: r.v.s.who, Command: cmp.Or(run.command, "other"), Rows: run.rows,
 			Bytes: run.bytes, SQLState: run.state, Limit: run.limit, Elapsed: time.Since(run.started), Waited: run.permit.Waited})
 		r.finished[i] = nil
 	}

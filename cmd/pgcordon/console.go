@@ -49,12 +49,23 @@ func describeDatabase(name string, upstream *pgconn.Config, p config.Pool) conso
 // Hold implements console.Upstream.
 func (v adminView) Hold(name string, held bool) { v.current().tenants.hold(name, held) }
 
-// Gone implements console.Upstream.
-func (v adminView) Gone() pool.Stats {
-	t := v.current().tenants
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.gone
+// Lent implements console.Upstream.
+func (v adminView) Lent() (shared string, all map[console.Key]pool.Stats) {
+	r := v.current()
+	all = r.tenants.lentBy()
+	pools := r.shared()
+	if len(pools) == 0 {
+		return "", all
+	}
+	if shared = r.config.Database; r.pool == nil {
+		shared = pools[len(pools)-1].Database() // the last that there was
+	}
+	var sum pool.Stats
+	for _, p := range pools {
+		sum = addUp(sum, p.Stats())
+	}
+	all[console.Key{}] = sum
+	return shared, all
 }
 
 // Tenants implements console.Activity.
@@ -89,9 +100,6 @@ func (v adminView) Denials() []console.Denial {
 	}
 	return list
 }
-
-// Statements implements console.Activity.
-func (v adminView) Statements() (uint64, time.Duration) { return v.observer.Statements() }
 
 // Users implements console.Settings.
 func (v adminView) Users() []console.User {

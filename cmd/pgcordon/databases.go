@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 
@@ -24,8 +25,10 @@ type tenantPools struct {
 	// held are the databases whose pools are made held, by what clients call them; allHeld all of them. The admin database says so.
 	held    map[string]bool
 	allHeld bool
-	// gone sums up what pools have done that are closed.
-	gone pool.Stats
+	// gone sums up what pools have done that are closed, by the database; unlent that of those which never lent a connection, whose databases need not
+	// exist.
+	gone   map[console.Key]pool.Stats
+	unlent pool.Stats
 }
 
 type lentPool struct {
@@ -37,7 +40,7 @@ type lentPool struct {
 }
 
 func newTenantPools(log *slog.Logger) *tenantPools {
-	return &tenantPools{log: log, lent: make(map[string]*lentPool)}
+	return &tenantPools{log: log, lent: make(map[string]*lentPool), gone: make(map[console.Key]pool.Stats)}
 }
 
 // tenantDatabases are the databases of one configuration. It is the server's proxy.Databases.
@@ -106,22 +109,47 @@ func (t *tenantPools) leave(key string) {
 	delete(t.lent, key)
 	p.Close() // waits for nothing: all connections have been released
 	s := p.Stats()
-	t.gone.Waits += s.Waits
-	t.gone.Waited += s.Waited
-	t.gone.Leases += s.Leases
-	t.gone.Leased += s.Leased
-	t.gone.Connects += s.Connects
-	t.gone.ConnectFailures += s.ConnectFailures
-	for reason, n := range s.Closed {
-		t.gone.Closed[reason] += n
+	if s.Leases == 0 {
+		t.unlent = addUp(t.unlent, s)
+		return
 	}
+	t.gone[p.key()] = addUp(t.gone[p.key()], s)
+}
+
+func (p *lentPool) key() console.Key { return console.Key{Name: p.database.Name, Tenant: p.tenant} }
+
+// addUp adds up what pools have done.
+func addUp(sum, s pool.Stats) pool.Stats {
+	sum.Waits += s.Waits
+	sum.Waited += s.Waited
+	sum.Leases += s.Leases
+	sum.Leased += s.Leased
+	sum.Connects += s.Connects
+	sum.ConnectFailures += s.ConnectFailures
+	for reason, n := range s.Closed {
+		sum.Closed[reason] += n
+	}
+	return sum
+}
+
+// lentBy is what the pools have done, those that are closed too, by the database.
+func (t *tenantPools) lentBy() map[console.Key]pool.Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := maps.Clone(t.gone)
+	for _, p := range t.lent {
+		if s := p.Stats(); s.Leases > 0 {
+			all[p.key()] = addUp(all[p.key()], s)
+		}
+	}
+	return all
 }
 
 // stats are those of all pools that are open, and the sum of what the others have done.
 func (t *tenantPools) stats() []pool.Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := []pool.Stats{t.gone}
+	all := append(slices.Collect(maps.Values(t.gone)), t.unlent)
 	for _, p := range t.lent {
 		all = append(all, p.Stats())
 	}

@@ -66,7 +66,7 @@ type averages struct {
 	now func() time.Time
 
 	mu            sync.Mutex
-	older, newer  totals
+	older, newer  map[Key]totals
 	oldAt, newAt  time.Time
 	hasOld, hasIt bool
 }
@@ -75,7 +75,7 @@ type averages struct {
 const period = time.Minute
 
 // since returns the totals to compare with those of now, and how long ago they were taken; 0 for never.
-func (a *averages) since(totals totals) (before totals, ago time.Duration) {
+func (a *averages) since(totals map[Key]totals) (before map[Key]totals, ago time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()

@@ -12,8 +12,10 @@ import (
 type Sessions interface {
 	// Clients lists those that have authenticated, by number, save for those of the console.
 	Clients() []Client
-	// Counts tells how many others there are, and what all together have done.
+	// Counts tells how many others there are.
 	Counts() Counts
+	// Done tells what sessions have done since the start, by the database that they were on.
+	Done() map[Key]Done
 	// Prepared lists prepared statements, the most recently used first, at most so many.
 	Prepared(most int) []Prepared
 	// Kill ends the sessions that are chosen, and returns how many.
@@ -47,12 +49,18 @@ type Prepared struct {
 	Servers           int // connections that know it
 }
 
-// Counts are totals since the start, beside the two numbers of clients.
-type Counts struct {
-	Logins, Consoles            int // clients that have not authenticated, and those of the console
-	Received, Sent              uint64
+// Counts are the clients that have not authenticated, and those of the console.
+type Counts struct{ Logins, Consoles int }
+
+// Key tells databases apart over all reloads: a tenant's own by what its clients call it and whose it is. The zero value is the one that tenants share.
+type Key struct{ Name, Tenant string }
+
+// Done is what sessions have done on one database.
+type Done struct {
+	Received, Sent              uint64 // bytes
 	ClientParses, Parses, Binds uint64
-	Transactions                uint64
+	Transactions, Statements    uint64
+	Took                        time.Duration // from clients' statements to the last bytes of the answers
 }
 
 // Upstream is the side of the server.
@@ -62,8 +70,9 @@ type Upstream interface {
 	Databases() []Database
 	// Hold has pools held that are made from now on: those of a database, or all if name is empty. It ends with held false.
 	Hold(name string, held bool)
-	// Gone sums up what pools have done that are closed.
-	Gone() pool.Stats
+	// Lent tells what pools have done, those that are closed too, by the database. shared is what clients call the one that tenants share, now or
+	// before reloads; empty where there was none.
+	Lent() (shared string, all map[Key]pool.Stats)
 }
 
 // Database is an upstream database, as it is configured, and its pools: the one in use first, then those that a reload has replaced.
@@ -83,8 +92,6 @@ type Activity interface {
 	Tenants() []Tenant
 	// Denials lists what was refused last, the newest first.
 	Denials() []Denial
-	// Statements returns how many have run, and how long they took together.
-	Statements() (uint64, time.Duration)
 }
 
 // Tenant is what one tenant does and has done.

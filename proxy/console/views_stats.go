@@ -2,9 +2,8 @@ package console
 
 import (
 	"cmp"
+	"slices"
 	"time"
-
-	"pgcordon/proxy/pool"
 )
 
 // totals are the numbers of SHOW STATS, in the order of its columns.
@@ -61,87 +60,126 @@ func statsViews(c *Console) []view {
 	stats = append(stats, "total_requests:numeric") // what total_query_count was called before 1.8
 	return []view{
 		{"stats", columns(stats...), func() []row {
-			t, avg := c.totals()
-			return c.perDatabase(func(own bool) []any {
-				var r []any
-				for _, v := range [...]totals{t, avg} {
-					for i := range v {
-						r = append(r, counted(own, v[i]))
-					}
-				}
-				return append(r, counted(own, t[queries]))
+			return c.perDatabase(func(d *done) []any {
+				return append(append(d.totals.values(), d.averages.values()...), d.totals[queries])
 			})
 		}},
 		{"stats_totals", columns(byName...), func() []row {
-			t, _ := c.totals()
-			return c.perDatabase(func(own bool) []any { return t.values(own) })
+			return c.perDatabase(func(d *done) []any { return d.totals.values() })
 		}},
 		{"stats_averages", columns(byName...), func() []row {
-			_, avg := c.totals()
-			return c.perDatabase(func(own bool) []any { return avg.values(own) })
+			return c.perDatabase(func(d *done) []any { return d.averages.values() })
 		}},
 		{"totals", columns("name", "value:numeric"), func() []row {
-			t, avg := c.totals()
+			_, sum := c.done()
 			var list []row
 			for i, f := range figures {
-				list = append(list, cells("total_"+f.sum, t[i]))
+				list = append(list, cells("total_"+f.sum, sum.totals[i]))
 			}
 			for i, f := range figures {
-				list = append(list, cells("avg_"+f.sum, avg[i]))
+				list = append(list, cells("avg_"+f.sum, sum.averages[i]))
 			}
 			return list
 		}},
 	}
 }
 
-func (t totals) values(own bool) []any {
+func (t totals) values() []any {
 	r := make([]any, len(t))
 	for i := range t {
-		r[i] = counted(own, t[i])
+		r[i] = t[i]
 	}
 	return r
 }
 
-// counted is a figure of the upstream database; of the admin database's nothing is counted.
-func counted(own bool, n uint64) uint64 {
-	if own {
-		return n
-	}
-	return 0
+// done is what has been done on one database, or on all.
+type done struct {
+	name             string
+	shared           bool
+	totals, averages totals
 }
 
-// perDatabase makes the rows of the databases: what is counted stands in that of the first, whatever the database it was done in.
-func (c *Console) perDatabase(values func(own bool) []any) []row {
-	name := Names[0]
-	if all := c.Upstream.Databases(); len(all) > 0 {
-		name = all[0].Name
+// perDatabase makes the rows of the databases, that of the admin database last: of it nothing is counted.
+func (c *Console) perDatabase(values func(*done) []any) []row {
+	databases, _ := c.done()
+	var list []row
+	for _, d := range append(databases, done{name: adminDatabase}) {
+		list = append(list, cells(append([]any{d.name}, values(&d)...)...))
 	}
-	return []row{
-		cells(append([]any{name}, values(true)...)...),
-		cells(append([]any{adminDatabase}, values(false)...)...),
-	}
+	return list
 }
 
-// totals adds up what has been done, and compares it with what had been before.
-func (c *Console) totals() (t, avg totals) {
-	counts := c.Sessions.Counts()
-	statements, took := c.Activity.Statements()
-	t[queries], t[queryTime] = statements, micros(took)
-	t[received], t[sent] = counts.Received, counts.Sent
-	t[clientParses], t[serverParses], t[binds] = counts.ClientParses, counts.Parses, counts.Binds
-	t[transactions] = counts.Transactions
-	all := []pool.Stats{c.Upstream.Gone()}
-	for _, d := range c.Upstream.Databases() {
-		for _, p := range d.Pools {
-			all = append(all, p.Stats())
+// done tells what has been done on each database, the shared one first and then those of tenants by name, and on all together.
+func (c *Console) done() (databases []done, sum done) {
+	all, shared := c.totals()
+	before, ago := c.averages.since(all)
+	names := named(all, shared)
+	var sumBefore totals
+	for key, t := range all {
+		b := before[key]
+		databases = append(databases, done{names[key], key == Key{}, t, averaged(t, b, ago)})
+		for i := range t {
+			sum.totals[i] += t[i]
+			sumBefore[i] += b[i]
 		}
 	}
-	for _, s := range all {
-		t[assignments] += s.Leases
-		t[waitTime] += micros(s.Waited)
-		t[transactionTime] += micros(s.Leased)
+	sum.averages = averaged(sum.totals, sumBefore, ago)
+	slices.SortFunc(databases, func(a, b done) int {
+		switch {
+		case a.shared:
+			return -1
+		case b.shared:
+			return 1
+		}
+		return cmp.Compare(a.name, b.name)
+	})
+	return databases, sum
+}
+
+// totals tells what has been done since the start on each database, and what clients call the one that tenants share.
+func (c *Console) totals() (all map[Key]totals, shared string) {
+	all = make(map[Key]totals)
+	for key, d := range c.Sessions.Done() {
+		t := all[key]
+		t[queries], t[queryTime] = d.Statements, micros(d.Took)
+		t[received], t[sent] = d.Received, d.Sent
+		t[clientParses], t[serverParses], t[binds] = d.ClientParses, d.Parses, d.Binds
+		t[transactions] = d.Transactions
+		all[key] = t
 	}
-	before, ago := c.averages.since(t)
+	shared, lent := c.Upstream.Lent()
+	for key, s := range lent {
+		t := all[key]
+		t[assignments], t[waitTime], t[transactionTime] = s.Leases, micros(s.Waited), micros(s.Leased)
+		all[key] = t
+	}
+	return all, shared
+}
+
+// named gives each database a name of its own: what clients call it, with the tenant behind it where several are called so.
+func named(all map[Key]totals, shared string) map[Key]string {
+	same := map[string]int{shared: 1}
+	for key := range all {
+		if key != (Key{}) {
+			same[key.Name]++
+		}
+	}
+	names := make(map[Key]string, len(all))
+	for key := range all {
+		switch {
+		case key == Key{}:
+			names[key] = shared
+		case same[key.Name] > 1:
+			names[key] = key.Name + "@" + key.Tenant
+		default:
+			names[key] = key.Name
+		}
+	}
+	return names
+}
+
+// averaged is what was done since before, per second or per piece.
+func averaged(t, before totals, ago time.Duration) (avg totals) {
 	for i, f := range figures {
 		done := t[i] - min(before[i], t[i])
 		switch {
@@ -153,7 +191,7 @@ func (c *Console) totals() (t, avg totals) {
 			avg[i] = uint64(float64(done) / ago.Seconds())
 		}
 	}
-	return t, avg
+	return avg
 }
 
 func micros(d time.Duration) uint64 { return uint64(max(0, d.Microseconds())) }

@@ -25,7 +25,6 @@ type tenants struct {
 	known    map[policy.TenantID]*tenant
 	named    int
 	lastRank time.Time
-	gone     Usage // what those have done that are not known any more
 }
 
 // tenant is what is known of one tenant.
@@ -99,7 +98,7 @@ func (ts *tenants) rank(now time.Time) {
 		case t.series != ts.other:
 			named = append(named, t)
 		case t.use.Load() == 0 && t.connections.Load() == 0:
-			ts.forget(t)
+			delete(ts.known, id)
 		case canBeNamed(id):
 			others = append(others, t)
 		}

@@ -43,24 +43,3 @@ func (t *tenant) read() Usage {
 		LimitHits: uint64(t.done.limited.Load()),
 	}
 }
-
-// Statements returns how many statements have run, and how long they took together, those of forgotten tenants too.
-func (o *Observer) Statements() (n uint64, took time.Duration) {
-	ts := o.tenants
-	ts.mu.RLock()
-	defer ts.mu.RUnlock()
-	n, took = ts.gone.Statements, ts.gone.Time
-	for _, t := range ts.known {
-		n += uint64(t.done.statements.Load())
-		took += time.Duration(t.done.nanoseconds.Load())
-	}
-	return n, took
-}
-
-// forget drops a tenant. ts.mu is held exclusively.
-func (ts *tenants) forget(t *tenant) {
-	u := t.read()
-	ts.gone.Statements += u.Statements
-	ts.gone.Time += u.Time
-	delete(ts.known, t.id)
-}
