@@ -43,7 +43,7 @@ func (s *Server) Clients() []console.Client {
 			continue
 		}
 		list = append(list, console.Client{
-			ID: session.id, User: session.who.User, Tenant: session.who.Tenant.String(), Database: session.database(), Application: session.application,
+			ID: session.id, User: session.who.User, Tenant: session.who.Tenant.String(), Database: session.database(), Key: session.consoleKey(), Application: session.application,
 			Remote: session.conn.RemoteAddr(), Local: session.conn.LocalAddr(), Connected: session.accepted,
 			TLS: console.TLSText(session.encrypted), Prepared: session.known.count(), Pinned: session.keeps(),
 		})
@@ -210,11 +210,11 @@ func (s *session) database() string {
 }
 
 // Kill ends the sessions that are chosen.
-func (s *Server) Kill(choose func(id uint64, database string) bool) (killed int) {
+func (s *Server) Kill(choose func(id uint64, database string, key console.Key) bool) (killed int) {
 	s.mu.Lock()
 	var chosen []*session
 	for session := range s.sessions {
-		if session.phase.Load() == phaseServing && choose(session.id, session.database()) {
+		if session.phase.Load() == phaseServing && choose(session.id, session.database(), session.consoleKey()) {
 			chosen = append(chosen, session)
 		}
 	}
@@ -237,30 +237,37 @@ func (s *Server) Kill(choose func(id uint64, database string) bool) (killed int)
 	return len(chosen)
 }
 
-// Disable refuses new sessions of a database, or lets them in again.
-func (s *Server) Disable(database string, disabled bool) {
+// Disable refuses new sessions of the databases that are called so, or lets them in again.
+func (s *Server) Disable(name string, disabled bool) (fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	fresh = s.disabled[name] != disabled
 	if !disabled {
-		delete(s.disabled, database)
-		return
+		delete(s.disabled, name)
+		return fresh
 	}
 	if s.disabled == nil {
 		s.disabled = make(map[string]bool)
 	}
-	s.disabled[database] = true
+	s.disabled[name] = true
+	return fresh
 }
 
 // Disabled reports whether new sessions of a database are refused.
-func (s *Server) Disabled(database string) bool {
+func (s *Server) Disabled(database string, key console.Key) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.disabled[database]
+	for name := range s.disabled {
+		if console.Called(database, key, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkDisabled refuses a session whose database is disabled.
-func (s *Server) checkDisabled(database string) error {
-	if !s.Disabled(database) {
+func (s *Server) checkDisabled(database string, key console.Key) error {
+	if !s.Disabled(database, key) {
 		return nil
 	}
 	return &failure{state: stateCannotConnectNow, message: `database "` + database + `" is disabled`}

@@ -32,10 +32,11 @@ func (v adminView) Databases() []console.Database {
 	return []console.Database{{Name: v.w.database, Upstream: v.w.database, Host: v.w.pg.Host, Port: v.w.pg.Port, Role: "app_proxy", Mode: "session", Size: 100,
 		Pools: []*pool.Pool{v.w.active.Pool}}}
 }
-func (v adminView) Hold(_ string, on bool) {
+func (v adminView) Hold(_ string, on bool) (fresh bool) {
 	if on && v.w.onHold != nil {
 		v.w.onHold()
 	}
+	return false // the pools are
 }
 func (v adminView) Lent() (shared string, all map[console.Key]pool.Stats) {
 	all = map[console.Key]pool.Stats{{}: v.w.active.Pool.Stats()}

@@ -58,7 +58,7 @@ type Server struct {
 	sessions  map[*session]struct{}
 	tidies    bool            // tidy will run
 	renewed   int             // sessions that have become quiet, since there were none such last
-	disabled  map[string]bool // databases that take no new sessions
+	disabled  map[string]bool // names of databases that take no new sessions
 	running   sync.WaitGroup  // every goroutine of the server
 	// past is what sessions have done that have ended; mu guards it as well.
 	past map[console.Key]console.Done

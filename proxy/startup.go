@@ -12,6 +12,7 @@ import (
 
 	"pgcordon/policy"
 	"pgcordon/proxy/auth"
+	"pgcordon/proxy/console"
 	"pgcordon/proxy/pgwire"
 	"pgcordon/proxy/pool"
 	"pgcordon/rewriter"
@@ -267,13 +268,13 @@ func (s *session) admitted(asked *startup, active *Active) error {
 		asked.database = asked.user // as for Postgres
 	}
 	if s.owns(active, asked.database) {
-		return s.server.checkDisabled(asked.database) // the settings are for Postgres to judge
+		return s.server.checkDisabled(asked.database, console.Key{Name: asked.database, Tenant: s.who.Tenant.String()}) // the settings are for Postgres to judge
 	}
 	if active.Pool == nil || asked.database != "" && asked.database != active.database() {
 		return noSuchDatabase(asked.database)
 	}
 	s.shared = active.database()
-	if err := s.server.checkDisabled(s.shared); err != nil {
+	if err := s.server.checkDisabled(s.shared, console.Key{}); err != nil {
 		return err
 	}
 	if asked.broken != nil {

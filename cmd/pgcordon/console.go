@@ -47,7 +47,7 @@ func describeDatabase(name string, upstream *pgconn.Config, p config.Pool) conso
 }
 
 // Hold implements console.Upstream.
-func (v adminView) Hold(name string, held bool) { v.current().tenants.hold(name, held) }
+func (v adminView) Hold(name string, held bool) bool { return v.current().tenants.hold(name, held) }
 
 // Lent implements console.Upstream.
 func (v adminView) Lent() (shared string, all map[console.Key]pool.Stats) {

@@ -22,7 +22,7 @@ type tenantPools struct {
 
 	mu   sync.Mutex
 	lent map[string]*lentPool // by config.Database.Key
-	// held are the databases whose pools are made held, by what clients call them; allHeld all of them. The admin database says so.
+	// held are the names of databases whose pools are made held; allHeld all of them. The admin database says so.
 	held    map[string]bool
 	allHeld bool
 	// gone sums up what pools have done that are closed, by the database; unlent that of those which never lent a connection, whose databases need not
@@ -85,7 +85,7 @@ func (t *tenantPools) enter(key string, cfg pool.Config, database console.Databa
 	p := t.lent[key]
 	if p == nil {
 		p = &lentPool{Pool: pool.New(cfg)}
-		if t.allHeld || t.held[database.Name] {
+		if t.holds(console.Key{Name: database.Name, Tenant: tenant}) {
 			p.Hold()
 		}
 		t.lent[key] = p
@@ -167,6 +167,7 @@ func (t *tenantPools) databases() []console.Database {
 	list := make([]console.Database, 0, len(t.lent))
 	for _, p := range t.lent {
 		d := p.database
+		d.Key = p.key()
 		if named[d.Name] > 1 {
 			d.Name += "@" + p.tenant
 		}
@@ -176,20 +177,34 @@ func (t *tenantPools) databases() []console.Database {
 	return list
 }
 
-// hold has pools held that are made from now on: those of a database, or all if name is empty.
-func (t *tenantPools) hold(name string, held bool) {
+// holds reports whether a pool is made held. t.mu is held.
+func (t *tenantPools) holds(key console.Key) bool {
+	for name := range t.held {
+		if console.Called(key.Name, key, name) {
+			return true
+		}
+	}
+	return t.allHeld
+}
+
+// hold has pools held that are made from now on: those of the databases that are called so, or all if name is empty.
+func (t *tenantPools) hold(name string, held bool) (fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case name == "":
+		fresh = t.allHeld != held || len(t.held) > 0
 		t.allHeld = held
 		clear(t.held)
 	case held:
 		if t.held == nil {
 			t.held = make(map[string]bool)
 		}
+		fresh = !t.held[name]
 		t.held[name] = true
 	default:
+		fresh = t.held[name]
 		delete(t.held, name)
 	}
+	return fresh
 }

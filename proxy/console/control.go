@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -35,7 +36,7 @@ func (c *Console) note(link *Link, cmd command, more ...any) {
 	c.Log.Info("admin command", append([]any{"user", link.User, "command", cmd.verb()}, more...)...)
 }
 
-// named finds the databases that a command is about: the one whose name stands behind it, or all, with an empty name.
+// named finds the databases that a command is about: those that are called by the name behind it, or all, with an empty name.
 func (c *Console) named(cmd command, needed bool) (name string, list []Database, err error) {
 	all := c.Upstream.Databases()
 	switch len(cmd.words) {
@@ -46,9 +47,15 @@ func (c *Console) named(cmd command, needed bool) (name string, list []Database,
 		return "", all, nil
 	case 2:
 		given := cmd.words[1]
-		for i, d := range all {
-			if given.text == d.Name || !given.quoted && given.text == strings.ToLower(d.Name) {
-				return d.Name, all[i : i+1], nil
+		for _, d := range all {
+			names := []string{cmp.Or(d.Key.Name, d.Name)}
+			if d.Key != (Key{}) {
+				names = append(names, d.Key.Name+"@"+d.Key.Tenant)
+			}
+			for _, known := range names {
+				if given.text == known || !given.quoted && given.text == strings.ToLower(known) {
+					return known, called(all, known), nil
+				}
 			}
 		}
 		if Is(given.text) {
@@ -59,26 +66,37 @@ func (c *Console) named(cmd command, needed bool) (name string, list []Database,
 	return "", nil, invalid(cmd)
 }
 
+// called are the databases that a name means.
+func called(all []Database, name string) []Database {
+	var list []Database
+	for _, d := range all {
+		if Called(cmp.Or(d.Key.Name, d.Name), d.Key, name) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // hold has databases held, and reports whether one of them was not before.
 func (c *Console) hold(name string, list []Database) (fresh bool) {
-	c.Upstream.Hold(name, true)
+	fresh = c.Upstream.Hold(name, true)
 	for _, d := range list {
 		for _, p := range d.Pools {
 			fresh = p.Hold() || fresh
 		}
 	}
-	return fresh || len(list) == 0
+	return fresh
 }
 
 // release ends that, and reports whether one of them was held.
 func (c *Console) release(name string, list []Database) (held bool) {
-	c.Upstream.Hold(name, false)
+	held = c.Upstream.Hold(name, false)
 	for _, d := range list {
 		for _, p := range d.Pools {
 			held = p.Resume() || held
 		}
 	}
-	return held || len(list) == 0
+	return held
 }
 
 // pause holds new transactions back, and waits until none runs any more. One that is broken off before that is undone.
@@ -114,10 +132,11 @@ func (c *Console) pause(ctx context.Context, link *Link, cmd command) error {
 // resume ends a pause: PAUSE's or KILL's.
 func (c *Console) resume(_ context.Context, link *Link, cmd command) error {
 	name, list, err := c.named(cmd, false)
-	if err != nil {
+	switch {
+	case err != nil && len(cmd.words) == 2 && c.Upstream.Hold(cmd.words[1].text, false): // nobody is in it
+	case err != nil:
 		return err
-	}
-	if !c.release(name, list) {
+	case !c.release(name, list):
 		return failf(stateNotInState, "pooler is not paused/suspended")
 	}
 	c.note(link, cmd)
@@ -172,7 +191,7 @@ func (c *Console) kill(_ context.Context, link *Link, cmd command) error {
 	if !c.hold(name, list) {
 		return failf(stateNotInState, "already suspended/paused")
 	}
-	n := c.Sessions.Kill(func(_ uint64, database string) bool { return name == "" || database == name })
+	n := c.Sessions.Kill(func(_ uint64, database string, key Key) bool { return name == "" || Called(database, key, name) })
 	c.note(link, cmd, "sessions", n)
 	return nil
 }
@@ -185,7 +204,7 @@ func (c *Console) killClient(_ context.Context, link *Link, cmd command) error {
 	if err != nil {
 		return failf(stateInvalid, "invalid client pointer supplied")
 	}
-	if c.Sessions.Kill(func(session uint64, _ string) bool { return session == id }) == 0 {
+	if c.Sessions.Kill(func(session uint64, _ string, _ Key) bool { return session == id }) == 0 {
 		return failf(stateUndefined, "client not found")
 	}
 	c.note(link, cmd, "session", id)
@@ -202,10 +221,14 @@ func (c *Console) enable(_ context.Context, link *Link, cmd command) error {
 
 func (c *Console) able(link *Link, cmd command, disabled bool) error {
 	name, _, err := c.named(cmd, true)
-	if err != nil {
+	switch {
+	case err == nil:
+		c.Sessions.Disable(name, disabled)
+	case !disabled && len(cmd.words) == 2 && c.Sessions.Disable(cmd.words[1].text, false):
+		name = cmd.words[1].text // nobody is in it
+	default:
 		return err
 	}
-	c.Sessions.Disable(name, disabled)
 	c.note(link, cmd, "database", name)
 	return nil
 }

@@ -19,11 +19,11 @@ type Sessions interface {
 	// Prepared lists prepared statements, the most recently used first, at most so many.
 	Prepared(most int) []Prepared
 	// Kill ends the sessions that are chosen, and returns how many.
-	Kill(chosen func(id uint64, database string) bool) int
-	// Disable refuses new sessions of a database, or lets them in again.
-	Disable(database string, disabled bool)
+	Kill(chosen func(id uint64, database string, key Key) bool) int
+	// Disable refuses new sessions of the databases that are Called so, or lets them in again. It reports whether that is new.
+	Disable(name string, disabled bool) bool
 	// Disabled reports whether new sessions of a database are refused.
-	Disabled(database string) bool
+	Disabled(database string, key Key) bool
 }
 
 // Client is one session.
@@ -31,6 +31,7 @@ type Client struct {
 	ID            uint64
 	User, Tenant  string
 	Database      string // as the client calls it
+	Key           Key
 	Application   string
 	Remote, Local net.Addr
 	Connected     time.Time
@@ -55,6 +56,12 @@ type Counts struct{ Logins, Consoles int }
 // Key tells databases apart over all reloads: a tenant's own by what its clients call it and whose it is. The zero value is the one that tenants share.
 type Key struct{ Name, Tenant string }
 
+// Called reports whether a name that stands in a command means a database: what its clients call it, or for a tenant's own also that with the tenant, as in
+// `own@acme`. So a name can mean the databases of several tenants.
+func Called(database string, key Key, name string) bool {
+	return name == database || key != Key{} && name == key.Name+"@"+key.Tenant
+}
+
 // Done is what sessions have done on one database.
 type Done struct {
 	Received, Sent              uint64 // bytes
@@ -68,8 +75,9 @@ type Upstream interface {
 	// Databases lists the upstream databases: the one that tenants share first, where there is one, then those of tenants that are being used.
 	// Their names differ.
 	Databases() []Database
-	// Hold has pools held that are made from now on: those of a database, or all if name is empty. It ends with held false.
-	Hold(name string, held bool)
+	// Hold has pools held that are made from now on: those of the databases that are Called so, or all if name is empty. It ends with held false.
+	// It reports whether that is new.
+	Hold(name string, held bool) bool
 	// Lent tells what pools have done, those that are closed too, by the database. shared is what clients call the one that tenants share, now or
 	// before reloads; empty where there was none.
 	Lent() (shared string, all map[Key]pool.Stats)
@@ -77,7 +85,8 @@ type Upstream interface {
 
 // Database is an upstream database, as it is configured, and its pools: the one in use first, then those that a reload has replaced.
 type Database struct {
-	Name, Upstream, Host       string // what clients call it, and its name on the server
+	Name, Upstream, Host       string // what it is called here, and its name on the server
+	Key                        Key
 	Role, Mode                 string
 	Port                       int
 	Size, MinSize, ReserveSize int

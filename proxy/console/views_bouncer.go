@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -79,16 +80,16 @@ func (c *Console) serverStates(d *Database) (n serverStates, waiting []pool.Wait
 }
 
 // clientsOf counts the clients by a property.
-func (c *Console) clientsOf(property func(*Client) string) map[string]int {
-	n := map[string]int{}
+func clientsOf[T comparable](c *Console, property func(*Client) T) map[T]int {
+	n := map[T]int{}
 	for _, client := range c.Sessions.Clients() {
 		n[property(&client)]++
 	}
 	return n
 }
 
-func ofDatabase(c *Client) string { return c.Database }
-func ofUser(c *Client) string     { return c.User }
+func ofDatabase(c *Client) Key { return c.Key }
+func ofUser(c *Client) string  { return c.User }
 
 // state is PgBouncer's word for what a connection does. One that is "used" will be tried before it is lent.
 func state(i pool.Info, checkDelay time.Duration, now time.Time) string {
@@ -102,12 +103,12 @@ func state(i pool.Info, checkDelay time.Duration, now time.Time) string {
 }
 
 func (c *Console) pools() []row {
-	clients := c.clientsOf(ofDatabase)
+	clients := clientsOf(c, ofDatabase)
 	var list []row
 	for _, d := range c.Upstream.Databases() {
 		n, waiting := c.serverStates(&d)
 		seconds, micros := used(longest(waiting, c.Now()))
-		list = append(list, cells(d.Name, d.Role, max(0, clients[d.Name]-len(waiting)), len(waiting), 0, 0, n.active, 0, 0, n.idle, n.rested, 0, n.login,
+		list = append(list, cells(d.Name, d.Role, max(0, clients[d.Key]-len(waiting)), len(waiting), 0, 0, n.active, 0, 0, n.idle, n.rested, 0, n.login,
 			seconds, micros, d.Mode, nil, d.Pools[0].Stats().Limit))
 	}
 	return append(list, cells(adminDatabase, adminDatabase, c.Sessions.Counts().Consoles, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "statement", nil, nil))
@@ -207,7 +208,7 @@ func address(a net.Addr) (host string, port int) {
 }
 
 func (c *Console) databases() []row {
-	clients := c.clientsOf(ofDatabase)
+	clients := clientsOf(c, ofDatabase)
 	var list []row
 	for _, d := range c.Upstream.Databases() {
 		n, _ := c.serverStates(&d)
@@ -216,13 +217,13 @@ func (c *Console) databases() []row {
 			host = nil
 		}
 		list = append(list, cells(d.Name, host, d.Port, d.Upstream, d.Role, d.Size, d.MinSize, d.ReserveSize, int64(d.Lifetime/time.Second), d.Mode, nil, d.MaxConnections,
-			n.all(), 0, clients[d.Name], d.Pools[0].Paused(), c.Sessions.Disabled(d.Name), d.ReserveSize))
+			n.all(), 0, clients[d.Key], d.Pools[0].Paused(), c.Sessions.Disabled(cmp.Or(d.Key.Name, d.Name), d.Key), d.ReserveSize))
 	}
 	return append(list, cells(adminDatabase, nil, 0, adminDatabase, adminDatabase, 2, 0, 0, 0, "statement", nil, 0, 0, 0, c.Sessions.Counts().Consoles, 0, 0, 0))
 }
 
 func (c *Console) users() []row {
-	clients, servers := c.clientsOf(ofUser), map[string]int{}
+	clients, servers := clientsOf(c, ofUser), map[string]int{}
 	leased, _ := c.leases()
 	for _, client := range c.Sessions.Clients() {
 		if _, ok := leased[client.ID]; ok {
