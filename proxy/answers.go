@@ -244,6 +244,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 	if e.mode == fake || e.kind != answerExecute && (e.kind != answerQuery || typ == pgwire.MsgPortalSuspended) {
 		return errDesync
 	}
+	r.s.forgot(typ, body, r.up)
 	if r.silent || e.mode != forward {
 		r.take(false, e.ends.success())
 		if e.kind == answerExecute {
@@ -259,7 +260,7 @@ func (r *relay) executed(typ byte, body []byte, e *expectation) error {
 	}
 	e.run.current, e.run.copied = 0, 0
 	if typ == pgwire.MsgCommandComplete {
-		r.s.completed(e.run, r.up)
+		r.s.completed(e.run)
 	}
 	r.count(e, r.current, true)
 	if tag := e.run.tag(typ, body); e.unready && e.run.holdBack(typ, body, tag) {
@@ -335,6 +336,7 @@ func (r *relay) failed(body []byte, e *expectation) error {
 		r.take(false, nil)
 		return nil
 	}
+	e.mayHaveForgotten(r.up)
 	switch {
 	case e == nil:
 		return errDesync

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 
 	"pgcordon/proxy/limit"
@@ -39,12 +38,6 @@ func (s *session) countsChanges(plan *rewriter.Plan, permit *limit.Permit) (bool
 		switch c.Kind {
 		case rewriter.KindCommit, rewriter.KindRollback:
 			ends = true
-			continue
-		case rewriter.KindFetch:
-			if p := s.portals[c.Name]; p != nil && p.statement != nil && slices.ContainsFunc(p.statement.plan.Statements,
-				func(c rewriter.Statement) bool { return exceeds(&c.Changes, most) }) {
-				return false, uncountable(permit)
-			}
 			continue
 		}
 		changes, known := s.changesOf(plan, i)
@@ -85,10 +78,13 @@ func exceeds(c *rewriter.Changes, most int64) bool {
 	return c.Any && (c.AtMost == 0 || int64(c.AtMost) > most)
 }
 
-// changesOf are the changes of a plan's statement; of an EXECUTE, those of what it runs, if that is known. The tag of an EXPLAIN of one does not
-// count them.
+// changesOf are the changes of a plan's statement; of an EXECUTE, those of what it runs, if that is known, and of a FETCH those of the portal's. The tag of a FETCH
+// does not count them, nor that of an EXPLAIN of an EXECUTE.
 func (s *session) changesOf(plan *rewriter.Plan, i int) (_ *rewriter.Changes, known bool) {
 	c := &plan.Statements[i]
+	if c.Kind == rewriter.KindFetch {
+		return s.changesOfPortal(c.Name)
+	}
 	if !c.Executes {
 		return &c.Changes, true
 	}
@@ -102,6 +98,21 @@ func (s *session) changesOf(plan *rewriter.Plan, i int) (_ *rewriter.Changes, kn
 		return changes, true
 	}
 	return &rewriter.Changes{Any: true, Adds: !known || changes.Adds, Uncounted: true}, true
+}
+
+// changesOfPortal are those of what a FETCH runs, which fetches has looked at; none of a cursor's.
+func (s *session) changesOfPortal(name string) (_ *rewriter.Changes, known bool) {
+	p := s.portals[name]
+	if p == nil || p.statement == nil || len(p.statement.plan.Statements) != 1 || p.statement.plan.Statements[0].Kind == rewriter.KindFetch {
+		return &rewriter.Changes{}, true
+	}
+	changes, known := s.changesOf(p.statement.plan, 0)
+	if !known || !changes.Any {
+		return changes, known
+	}
+	uncounted := *changes
+	uncounted.Uncounted = true
+	return &uncounted, true
 }
 
 // changesOfPrepared are those of what the statement at i executes.

@@ -406,7 +406,13 @@ func (s *session) execute(ctx context.Context) error {
 		run.plan = p.statement.plan
 		returning, writing = returns(run.plan), writes(run.plan)
 	}
-	if returning || p.shape != s.shape { // the name may be a cursor's by now
+	if permit.RowsPerStatement > 0 && !returning {
+		if returning, err = s.doubtful(p); err != nil {
+			run.permit.Done()
+			return err
+		}
+	}
+	if returning {
 		run.maxRows = permit.RowsPerStatement
 	}
 	plan, made, cut := run.plan, run.made, run.maxRows > 0 || run.counts // once sent, run is the relay's

@@ -103,6 +103,15 @@ func (s *session) portal(name string) (p *portal, certain bool, err error) {
 	return p, true, nil
 }
 
+// doubtful reports whether something else may run by a portal's name than was bound to it: a cursor that was there, and made the Bind fail.
+func (s *session) doubtful(p *portal) (bool, error) {
+	if p.shape != s.shape || p.group == s.groups {
+		return p.shape != s.shape, nil
+	}
+	err := s.drain()
+	return p.failures != s.pipe.failures(), err
+}
+
 // roomForPortal drops the portals of transactions that have ended, and when there are many those that have been closed.
 func (s *session) roomForPortal() (*failure, error) {
 	switch {
@@ -149,8 +158,8 @@ func (s *session) fetches(ctx context.Context, name string) (*failure, error) {
 		return f, nil
 	}
 	plan := p.statement.plan
-	if len(plan.Statements) == 1 && plan.Statements[0].Kind == rewriter.KindFetch {
-		return nil, nil
+	if len(plan.Statements) == 1 && plan.Statements[0].Kind == rewriter.KindFetch { // of a portal, maybe, that would have to be looked at in its turn
+		return &failure{state: stateFeatureNotSupported, message: `cursor "` + name + `" fetches from another one, and cannot be fetched from`}, nil
 	}
 	if s.up != nil {
 		s.effects(plan)

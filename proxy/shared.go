@@ -200,6 +200,16 @@ func (s *statements) keep(st *sharedStatement) {
 	s.known[st] = s.recent.PushBack(&preparedOn{statement: st, version: st.version.Load() - 1})
 }
 
+// doubt notes that the connection may have lost them: each is closed and prepared again before it is used, which works in either case.
+func (s *statements) doubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st, e := range s.known {
+		e.Value.(*preparedOn).version = st.version.Load() - 1
+	}
+	s.unnamed = nil
+}
+
 // clear notes that the connection has none.
 func (s *statements) clear() {
 	s.mu.Lock()

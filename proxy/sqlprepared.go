@@ -208,8 +208,29 @@ func namesPrepared(plan *rewriter.Plan) bool {
 	return false
 }
 
+// forgot notes by its tag that a statement has dropped all prepared statements. What was bound to the name of a portal does not tell that: a cursor can have taken
+// its place, and what other sessions have prepared on the connection is counted on. It belongs to the relay.
+func (s *session) forgot(typ byte, tag []byte, up *upstream) {
+	if typ != pgwire.MsgCommandComplete {
+		return
+	}
+	switch string(tag) {
+	case "DEALLOCATE ALL\x00", "DISCARD ALL\x00":
+		s.known.deallocateAll()
+		up.statements.clear()
+	}
+}
+
+// mayHaveForgotten notes the error of a plan that drops all prepared statements: no rollback brings them back, and the error can be that of the COMMIT behind it,
+// which comes in the place of the tag. It belongs to the relay.
+func (e *expectation) mayHaveForgotten(up *upstream) {
+	if e != nil && e.run != nil && e.run.plan != nil && slices.ContainsFunc(e.run.plan.Statements, func(c rewriter.Statement) bool { return forgetsStatements(&c) }) {
+		up.statements.doubt()
+	}
+}
+
 // completed notes that a statement has ended without an error. It belongs to the relay.
-func (s *session) completed(run *execution, up *upstream) {
+func (s *session) completed(run *execution) {
 	i := run.statement
 	if run.plan == nil || run.made == nil || i >= len(run.plan.Statements) {
 		return
@@ -220,14 +241,9 @@ func (s *session) completed(run *execution, up *upstream) {
 			upstream: c.Prepared.Upstream, whole: run.plan, protocol: run.made.protocol})
 	case rewriter.KindExecute:
 		run.executed = s.executing(run)
-	case rewriter.KindDiscardAll:
-		s.known.deallocateAll()
-		up.statements.clear()
 	case rewriter.KindDeallocate:
 		switch {
-		case c.Name == "":
-			s.known.deallocateAll()
-			up.statements.clear()
+		case c.Name == "": // forgot has seen it
 		case run.made.deallocates != "":
 			s.known.forget(run.made.deallocates)
 		default:
