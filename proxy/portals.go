@@ -126,6 +126,10 @@ func (s *session) roomForPortal() (*failure, error) {
 	if err := s.drain(); err != nil {
 		return nil, err
 	}
+	if s.alone() {
+		clear(s.portals)
+		return nil, nil
+	}
 	failures := s.pipe.failures()
 	for name, p := range s.portals {
 		if p.statement == nil && p.failures == failures {
@@ -162,7 +166,7 @@ func (s *session) fetches(ctx context.Context, name string) (*failure, error) {
 		return &failure{state: stateFeatureNotSupported, message: `cursor "` + name + `" fetches from another one, and cannot be fetched from`}, nil
 	}
 	if s.up != nil {
-		s.effects(plan)
+		s.ran(plan)
 	}
 	return s.beforeRun(ctx, plan)
 }

@@ -83,3 +83,32 @@ func TestPortalsSurviveASavepoint(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestFetchedSettingsGoWithTheirSession: what only its session knows that it has set is set as well when the portal that does is fetched from.
+func TestFetchedSettingsGoWithTheirSession(t *testing.T) {
+	type m = []pgproto3.FrontendMessage
+	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1}})
+	active := w.active
+	active.Planner = w.planner(policyYAML + "settings: [app.mark]\n")
+	w.server.Swap(active)
+	for name, use := range map[string]m{
+		"executed":                  {exec("p", 0), sync_},
+		"FETCH":                     {query("FETCH ALL FROM p")},
+		"MOVE":                      {query("MOVE ALL IN p")},
+		"FETCH that is a statement": {parse("", "FETCH ALL FROM p"), bind("", ""), exec("", 0), sync_},
+	} {
+		c, other := dialRaw(t, w.dsn()), dialRaw(t, w.dsnOf("globex_app"))
+		c.say(1, query("BEGIN"))
+		c.say(1, parse("", "SELECT set_config('app.mark', 'acme-mark', false)"), bind("p", ""), sync_)
+		c.say(1, use...)
+		c.say(1, query("COMMIT"))
+		if heard := other.say(1, query("SELECT current_setting('app.mark', true)")); strings.Contains(strings.Join(heard, ","), "acme-mark") {
+			t.Errorf("%s: another session reads %q", name, heard)
+		}
+		if heard := c.say(1, query("SELECT current_setting('app.mark', true)")); !answers(heard, "acme-mark") {
+			t.Errorf("%s: %q", name, heard)
+		}
+		must(t, c.conn.Close())
+		must(t, other.conn.Close())
+	}
+}
