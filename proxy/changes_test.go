@@ -113,11 +113,7 @@ func TestChangesPerStatement(t *testing.T) {
 func TestCountedAnswers(t *testing.T) {
 	w := newWorld(t, worldOptions{limits: limit.Limits{ChangesPerStatement: 5}})
 	ctx := context.Background()
-	admin, err := pgx.Connect(ctx, w.pg.DSN("", w.database))
-	must(t, err)
-	defer admin.Close(ctx)
-	_, err = admin.Exec(ctx, "ALTER TABLE orders ADD CONSTRAINT late UNIQUE (tenant_id, item) DEFERRABLE INITIALLY DEFERRED")
-	must(t, err)
+	must(t, w.pg.Exec(ctx, w.database, "ALTER TABLE orders ADD CONSTRAINT late UNIQUE (tenant_id, item) DEFERRABLE INITIALLY DEFERRED"))
 	c := dialRaw(t, w.dsn())
 	for _, s := range []struct {
 		sql  string

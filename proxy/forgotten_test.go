@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"pgcordon/proxy/limit"
@@ -17,11 +16,7 @@ func TestConnectionsKeepTheirStatements(t *testing.T) {
 	type m = []pgproto3.FrontendMessage
 	w := newWorld(t, worldOptions{pool: pool.Config{Size: 1}, limits: limit.Limits{RowsPerStatement: 500}})
 	ctx := context.Background()
-	admin, err := pgx.Connect(ctx, w.pg.DSN("", w.database))
-	must(t, err)
-	defer admin.Close(ctx)
-	_, err = admin.Exec(ctx, "ALTER TABLE orders ADD CONSTRAINT late UNIQUE (tenant_id, item) DEFERRABLE INITIALLY DEFERRED")
-	must(t, err)
+	must(t, w.pg.Exec(ctx, w.database, "ALTER TABLE orders ADD CONSTRAINT late UNIQUE (tenant_id, item) DEFERRABLE INITIALLY DEFERRED"))
 	for name, groups := range map[string][]m{
 		"run":             {{parse("", "DEALLOCATE ALL"), bind("", ""), exec("", 0), sync_}},
 		"in a query":      {{query("DEALLOCATE ALL")}},

@@ -198,11 +198,8 @@ func readSystemCall(words []string) *systemCall {
 
 // classRelation is the relation whose rows a name of a system catalog means where comments are asked for; nil when there is none.
 func classRelation(class string) *systemRelation {
-	switch class {
-	case "pg_authid":
+	if class == "pg_authid" {
 		class = "pg_roles"
-	case "pg_largeobject":
-		class = "pg_largeobject_metadata"
 	}
 	r := systemCatalogs().relations["pg_catalog."+class]
 	if r == nil || r.denied != "" || r.columns["oid"] != columnOpen {

@@ -171,15 +171,17 @@ func TestBytesArrive(t *testing.T) {
 // TestBlockedHandlersHoldNobodyUp has handlers wait for what only other handlers bring, in all ways.
 func TestBlockedHandlersHoldNobodyUp(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		wait func(turn *eventloop.Turn)
+		name   string
+		wait   func(turn *eventloop.Turn)
+		silent bool
 	}{
-		{"which yield", func(turn *eventloop.Turn) { turn.Yield() }},
-		{"which do not know their turn", func(*eventloop.Turn) { eventloop.Blocking() }},
-		{"which say nothing", func(*eventloop.Turn) {}},
+		{"which yield", func(turn *eventloop.Turn) { turn.Yield() }, false},
+		{"which do not know their turn", func(*eventloop.Turn) { eventloop.Blocking() }, false},
+		{"which say nothing", func(*eventloop.Turn) {}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const n = 20
+			rescues := eventloop.Rescues()
 			var arrived atomic.Int32
 			everybody := make(chan struct{})
 			var all sync.WaitGroup
@@ -202,6 +204,9 @@ func TestBlockedHandlersHoldNobodyUp(t *testing.T) {
 				}
 			}
 			all.Wait()
+			if c.silent && eventloop.Rescues() == rescues {
+				t.Error("no handler was found to hold up its loop")
+			}
 		})
 	}
 }
